@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod access_token;
+mod algorithm;
+mod base64url;
+pub mod dpop;
+mod feed;
+mod flaw;
+mod id;
+mod id_index;
+pub mod jws;
+mod key_set;
+mod reason;
+mod revocation;
+mod revocation_set;
+mod scope;
+mod strict_json;
+mod time;
+mod verify;
+
+pub use access_token::{AccessToken, TOKEN_TYPE as ACCESS_TOKEN_TYPE};
+pub use algorithm::{Algorithm, UnsupportedAlgorithm};
+pub use feed::{Entry, Frame, MalformedFrame, Poll, Seq};
+pub use flaw::Flaw;
+pub use id::{ClientId, GrantId, InvalidId, Jti, KeyId, SessionId, UserId};
+pub use key_set::{InvalidKey, Jwk, KeySet, PublicKey, Thumbprint};
+pub use reason::{Reason, UnknownReason};
+pub use revocation::{MAX_LEEWAY, Revocation};
+pub use revocation_set::RevocationSet;
+pub use scope::{InvalidScope, Scope};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use verify::{Expectations, MAX_TOKEN_BYTES, authenticate, verify};
