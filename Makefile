@@ -1,0 +1,40 @@
+# Every verb does its own set-up on a fresh Debian or Ubuntu; `.ci/run` calls the same ones.
+# `make test ARGS="-p menshen-store"` hands ARGS to cargo.
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format bench fuzz deny docs
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: toolchain ## start a server on ./menshen-data, no configuration needed
+	cargo run --release -- serve $(ARGS)
+
+demo: toolchain ## watch a session being opened, used, refreshed and ended
+	cargo run --release -- demo $(ARGS)
+
+test: toolchain ## run every test; starts a PostgreSQL of its own and stops it again
+	scripts/with-postgres cargo test $(or $(ARGS),--workspace)
+
+lint: toolchain ## formatting and lints, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(ARGS) -- -D warnings
+
+format: toolchain ## format the code
+	cargo fmt --all
+
+bench: toolchain ## measure, side by side in one run
+	scripts/with-postgres scripts/bench $(ARGS)
+
+fuzz: toolchain ## throw bytes at the token and frame parsers, a minute each
+	scripts/fuzz $(ARGS)
+
+deny: toolchain ## licenses, banned crates, duplicate versions
+	scripts/deny $(ARGS)
+
+docs: toolchain ## the API documentation, in target/doc
+	cargo doc --workspace --no-deps
+
+.PHONY: toolchain
+toolchain:
+	@scripts/toolchain
