@@ -1,0 +1,105 @@
+//! What the text of the code may not say, or may say only in one place.
+
+use crate::hold;
+use crate::tree::{File, Tree};
+
+#[test]
+fn every_todo_names_its_issue() {
+    hold(
+        names_its_issue,
+        &[
+            &[("crates/token/src/a.rs", concat!("// TO", "DO: later"))],
+            &[("crates/token/src/a.rs", concat!("// FIX", "ME"))],
+        ],
+    );
+}
+
+fn names_its_issue(tree: &Tree) -> Vec<String> {
+    let (todo, fixme) = (concat!("TO", "DO"), concat!("FIX", "ME"));
+    let issue = format!("{todo}(#");
+    let nameless = |line: &str| {
+        line.contains(fixme) || line.matches(todo).count() > line.matches(&issue).count()
+    };
+    each_line(tree.rust(), nameless, "leaves something undone without an issue")
+}
+
+#[test]
+fn nothing_is_switched_off() {
+    hold(
+        is_switched_on,
+        &[
+            &[("crates/token/src/a/tests.rs", "#[ignore]\nfn a() {}")],
+            &[("crates/token/src/a.rs", concat!("todo", "!()"))],
+        ],
+    );
+}
+
+fn is_switched_on(tree: &Tree) -> Vec<String> {
+    let off = [concat!("#[ign", "ore"), concat!("todo", "!("), concat!("unimplem", "ented!(")];
+    let files = tree.rust().filter(|file| !file.path.ends_with("tests/tidy/words.rs"));
+    each_line(files, |line| off.iter().any(|word| line.contains(word)), "is switched off")
+}
+
+#[test]
+fn tests_wait_for_a_condition_and_never_for_a_time() {
+    hold(
+        waits_for_a_condition,
+        &[
+            &[("crates/a/tests/b.rs", "thread::sleep(SECOND);")],
+            &[("crates/a/src/b.rs", "#[cfg(test)]\nmod tests {\nsleep(SECOND).await;\n}")],
+        ],
+    );
+}
+
+/// Looking again after a while is how a condition is awaited; the helper that does so says
+/// `deadline` within a few lines of its pause.
+fn waits_for_a_condition(tree: &Tree) -> Vec<String> {
+    let pause = concat!("sle", "ep(");
+    let mut found = Vec::new();
+    for file in tree.rust().filter(|file| !file.path.ends_with("tests/tidy/words.rs")) {
+        let shipped = file.shipped_lines().count();
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (index, _) in lines.iter().enumerate().filter(|(_, line)| line.contains(pause)) {
+            let around = &lines[index.saturating_sub(8)..(index + 8).min(lines.len())];
+            if index >= shipped && !around.iter().any(|line| line.contains("deadline")) {
+                found.push(format!("{}:{} sleeps", file.path, index + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_path_belongs_to_one_machine() {
+    let sample = concat!("see /ho", "me/somebody/menshen");
+    hold(
+        belongs_to_no_machine,
+        &[&[("docs/a.md", sample)], &[("crates/a/src/b.rs", concat!("\"/wo", "rk/main\""))]],
+    );
+}
+
+fn belongs_to_no_machine(tree: &Tree) -> Vec<String> {
+    let machine = [
+        concat!("/ho", "me/"),
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/Us", "ers/"),
+        concat!("/tmp", "/t-"),
+    ];
+    let named = |line: &str| machine.iter().any(|path| line.contains(path));
+    each_line(tree.files.iter(), named, "names a path of one machine")
+}
+
+fn each_line<'a>(
+    files: impl Iterator<Item = &'a File>,
+    offends: impl Fn(&str) -> bool,
+    offence: &str,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        for (number, _) in file.lines().filter(|(_, line)| offends(line)) {
+            found.push(format!("{}:{number} {offence}", file.path));
+        }
+    }
+    found
+}
