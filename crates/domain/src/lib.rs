@@ -1,1 +1,21 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+
+pub mod client;
+pub mod code;
+pub mod credential;
+pub mod grant;
+pub mod logout_handle;
+pub mod mac_key;
+pub mod refresh_token;
+pub mod sealed;
+mod secret;
+pub mod session;
+pub mod signing_key;
+pub mod throttle;
+pub mod user;
+
+pub use client::Client;
+pub use grant::Grant;
+pub use secret::{Secret, SecretHash};
+pub use session::Session;
+pub use user::User;

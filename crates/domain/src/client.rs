@@ -1,0 +1,140 @@
+//! An application registered with us, and what it may do.
+
+use std::time::Duration;
+
+use menshen_token::{Algorithm, ClientId, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Secret, SecretHash};
+
+/// An application registered with us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Never changes.
+    pub id: ClientId,
+    /// What people call it.
+    pub name: String,
+    /// The hash of its secret; `None` for a public client, which has none (RFC 6749
+    /// section 2.1).
+    pub secret_hash: Option<SecretHash>,
+    /// What it may do.
+    pub policy: ClientPolicy,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Since when it may do nothing; `None` for one that may.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether the client can keep a secret and so must authenticate (RFC 6749 section 2.1).
+    pub fn is_confidential(&self) -> bool {
+        self.secret_hash.is_some()
+    }
+
+    /// Whether this is its secret. A public client has none that could match.
+    pub fn authenticates(&self, secret: &Secret) -> bool {
+        self.secret_hash.as_ref().is_some_and(|hash| hash.matches(secret))
+    }
+}
+
+/// What a client may do and how its tokens are made. Every field has a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientPolicy {
+    /// Whether it is ours: may sign users in on its own screens, and needs no consent.
+    pub first_party: bool,
+    /// The scope values it may ask for.
+    pub scope: Scope,
+    /// `aud` of its access tokens; empty means the issuer.
+    pub audience: Vec<String>,
+    /// What its access tokens are signed with.
+    pub algorithm: Algorithm,
+    /// Lifetime of its access tokens in milliseconds; the server's ceiling applies.
+    pub access_token_lifetime_ms: u64,
+    /// How it renews access tokens.
+    pub renewal: Renewal,
+    /// How long a retry without a key is answered again, in milliseconds; 0 is strict.
+    pub retry_window_ms: u64,
+    /// How long a session may lie unused, in milliseconds; slides on use.
+    pub idle_lifetime_ms: u64,
+    /// How long a session may live at all, in milliseconds.
+    pub absolute_lifetime_ms: u64,
+    /// Whether its tokens must be bound to a key (RFC 9449).
+    pub require_dpop: bool,
+    /// How many sessions a user may have with it.
+    pub sessions: SessionPolicy,
+    /// Whether a logout of the device keeps its `offline_access` grants; first-party clients
+    /// never keep them.
+    pub keeps_offline_access: bool,
+}
+
+impl Default for ClientPolicy {
+    /// 10 minutes for an access token, 7 days idle, 30 days absolute, 30 seconds to retry.
+    fn default() -> Self {
+        Self {
+            first_party: false,
+            scope: Scope::default(),
+            audience: Vec::new(),
+            algorithm: Algorithm::default(),
+            access_token_lifetime_ms: 10 * 60 * 1_000,
+            renewal: Renewal::RefreshToken,
+            retry_window_ms: 30 * 1_000,
+            idle_lifetime_ms: 7 * DAY_MS,
+            absolute_lifetime_ms: 30 * DAY_MS,
+            require_dpop: false,
+            sessions: SessionPolicy::Unlimited,
+            keeps_offline_access: true,
+        }
+    }
+}
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl ClientPolicy {
+    /// The lifetime of an access token, never above the server's ceiling.
+    pub fn access_token_lifetime(&self, ceiling: Duration) -> Duration {
+        Duration::from_millis(self.access_token_lifetime_ms).min(ceiling)
+    }
+
+    /// How long a session may lie unused.
+    pub fn idle_lifetime(&self) -> Duration {
+        Duration::from_millis(self.idle_lifetime_ms)
+    }
+
+    /// How long a session may live at all.
+    pub fn absolute_lifetime(&self) -> Duration {
+        Duration::from_millis(self.absolute_lifetime_ms)
+    }
+
+    /// How long a retry without a key is answered again.
+    pub fn retry_window(&self) -> Duration {
+        Duration::from_millis(self.retry_window_ms)
+    }
+}
+
+/// How a client renews access tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renewal {
+    /// By rotating refresh tokens.
+    #[default]
+    RefreshToken,
+    /// The single-token scheme: no refresh token; a live access token may be exchanged for a
+    /// new one until the session's absolute limit.
+    AccessToken,
+    /// Not at all.
+    None,
+}
+
+/// How many sessions a user may have with a client at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionPolicy {
+    /// As many as they like.
+    #[default]
+    Unlimited,
+    /// At most so many; the one longest unused gives way.
+    Limit(u32),
+    /// One: a new sign-in ends the older one.
+    SingleDevice,
+}

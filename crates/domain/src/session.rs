@@ -1,0 +1,62 @@
+//! One login of one user on one device.
+
+use menshen_token::{ClientId, Reason, SessionId, Timestamp, UserId};
+
+/// One login of one user on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// `sid` in tokens.
+    pub id: SessionId,
+    /// Who signed in.
+    pub user_id: UserId,
+    /// The client that opened it.
+    pub client_id: ClientId,
+    /// Where.
+    pub device: Device,
+    /// When the user last proved who they are.
+    pub auth_time: Timestamp,
+    /// How (RFC 8176).
+    pub amr: Vec<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was last used: the latest refresh of any of its grants.
+    pub last_seen_at: Timestamp,
+    /// When it dies of age.
+    pub absolute_expires_at: Timestamp,
+    /// When and why it ended; `None` while it lives.
+    pub ended: Option<Ended>,
+}
+
+/// When and why something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What the app told us about the device, and where it called from. For people to recognize,
+/// never for decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// "Ada's phone". At most 100 characters.
+    pub name: Option<String>,
+    /// "ios", "android", "web". At most 50 characters.
+    pub platform: Option<String>,
+    /// The address it signed in from.
+    pub address: Option<String>,
+}
+
+impl Device {
+    /// Shortens what the app said to what is kept, without control characters.
+    pub fn new(name: Option<&str>, platform: Option<&str>, address: Option<String>) -> Self {
+        Self { name: tidy(name, 100), platform: tidy(platform, 50), address }
+    }
+}
+
+fn tidy(text: Option<&str>, longest: usize) -> Option<String> {
+    let visible = text?.chars().filter(|c| !c.is_control());
+    let tidied: String = visible.take(longest).collect::<String>().trim().to_owned();
+    (!tidied.is_empty()).then_some(tidied)
+}
