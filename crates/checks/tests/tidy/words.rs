@@ -90,6 +90,81 @@ fn belongs_to_no_machine(tree: &Tree) -> Vec<String> {
     each_line(tree.files.iter(), named, "names a path of one machine")
 }
 
+/// The codes of RFC 6749, 6750, 9449 and First-Party Applications that the protocol defines.
+const ERROR_CODES: &[&str] = &[
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "access_denied",
+    "insufficient_authorization",
+    "temporarily_unavailable",
+    "server_error",
+    "invalid_token",
+    "insufficient_scope",
+    "invalid_dpop_proof",
+    "use_dpop_nonce",
+];
+
+/// The one file of each room that may spell an error code.
+const ERROR_FILES: &[(&str, &str)] =
+    &[("server", "crates/server/src/error.rs"), ("verifier", "crates/verifier/src/rejection.rs")];
+
+#[test]
+fn each_room_spells_error_codes_in_one_file() {
+    let slip = "fn refuse() {\n    answer(\"invalid_grant\")\n}";
+    hold(
+        spells_codes_once,
+        &[
+            &[("crates/server/src/oauth/token.rs", slip)],
+            &[("crates/verifier/src/layer.rs", "const CODE: &str = \"invalid_token\";")],
+        ],
+    );
+}
+
+fn spells_codes_once(tree: &Tree) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in tree.rust() {
+        let owner = ERROR_FILES.iter().find(|(room, _)| file.room() == Some(room));
+        if owner.is_none_or(|(_, owner)| file.path == *owner) {
+            continue;
+        }
+        for (number, line) in code_lines(file) {
+            if let Some(code) = ERROR_CODES.iter().find(|code| line.contains(**code)) {
+                found.push(format!("{}:{number} spells {code}", file.path));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn one_file_turns_errors_into_responses() {
+    hold(
+        has_one_way_out,
+        &[&[("crates/server/src/oauth/token.rs", "impl IntoResponse for TokenError {\n")]],
+    );
+}
+
+fn has_one_way_out(tree: &Tree) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in tree.rust().filter(|file| !file.is_test()) {
+        for (number, line) in code_lines(file) {
+            let named = line.split("IntoResponse for ").nth(1).unwrap_or_default();
+            let is_error = named.contains("Error") || named.contains("Rejection");
+            if is_error && !ERROR_FILES.iter().any(|(_, owner)| file.path == *owner) {
+                found.push(format!("{}:{number} is a second way out", file.path));
+            }
+        }
+    }
+    found
+}
+
+fn code_lines(file: &File) -> impl Iterator<Item = (usize, &str)> {
+    file.shipped_lines().filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
 fn each_line<'a>(
     files: impl Iterator<Item = &'a File>,
     offends: impl Fn(&str) -> bool,
