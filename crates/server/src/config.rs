@@ -1,0 +1,70 @@
+//! The settings a running server goes by, resolved: defaults, file, environment and flags have
+//! been laid over each other before (`config/`).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use menshen_domain::credential::HashingCost;
+use url::Url;
+
+/// The settings a running server goes by.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who we are: `iss`, and the base of every endpoint. No trailing slash in `iss`.
+    pub issuer: Url,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate chain and private key in PEM; `None` is plain HTTP.
+    pub tls: Option<Tls>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where keys and the embedded database live.
+    pub data: PathBuf,
+    /// `sqlite:///path` or `postgres://..`.
+    pub store_url: String,
+    /// Connections to the database.
+    pub store_connections: u32,
+    /// The longest that any access token may live; 12 hours by default.
+    pub access_token_ceiling: Duration,
+    /// How long an authorization code may be redeemed; 60 seconds by default.
+    pub code_lifetime: Duration,
+    /// How long a signing key signs; 30 days by default.
+    pub keys_rotate_every: Duration,
+    /// How long the JWK set may be cached, and so how long a key is announced; 1 hour.
+    pub keys_cached_for: Duration,
+    /// How hard passwords are to hash.
+    pub hashing_cost: HashingCost,
+    /// Threads that hash; one less than there are cores, at least one.
+    pub hashing_threads: usize,
+    /// How far a DPoP proof's `iat` may lie from now; 60 seconds by default.
+    pub dpop_window: Duration,
+    /// Whether a DPoP proof must carry a nonce that we gave.
+    pub dpop_nonce_required: bool,
+    /// How often the feed gives a sign of life; 1 second by default.
+    pub feed_heartbeat: Duration,
+    /// How often expired rows are looked for; 1 minute by default.
+    pub clean_up_every: Duration,
+}
+
+/// Certificate chain and private key, in PEM files.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub private_key: PathBuf,
+}
+
+impl Config {
+    /// The issuer identifier exactly as tokens and metadata carry it (RFC 8414 section 2).
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_str().trim_end_matches('/')
+    }
+
+    /// The URL of an endpoint; `path` begins with a slash.
+    pub fn endpoint(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer())
+    }
+}

@@ -1,0 +1,305 @@
+//! Where errors become bytes: one enum and one table for OAuth endpoints, one for the JSON APIs.
+//!
+//! The public sentence never names a table, a user or a reason that an attacker could use; the
+//! internal cause is logged here, once.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use menshen_store::StoreError;
+use menshen_token::Reason;
+use serde_json::{Map, Value};
+
+/// An answer of an OAuth endpoint other than success (RFC 6749 section 5.2, RFC 6750 section
+/// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2).
+#[derive(Debug, thiserror::Error)]
+pub enum OAuthError {
+    /// A parameter is missing, malformed or given twice. The sentence says which.
+    #[error("{0}")]
+    InvalidRequest(&'static str),
+    /// The body is not `application/x-www-form-urlencoded`.
+    #[error("the request body must be application/x-www-form-urlencoded")]
+    UnsupportedMediaType,
+    /// The body is longer than allowed.
+    #[error("the request body is too long")]
+    TooLarge,
+    /// Client authentication failed, or the client is unknown or disabled.
+    #[error("client authentication failed")]
+    InvalidClient,
+    /// The code or refresh token is worth nothing; with the reason, for the client that owned it.
+    #[error("the authorization code, refresh token or handle is invalid, expired or revoked")]
+    InvalidGrant(Option<Reason>),
+    /// The client may not use this grant type or endpoint.
+    #[error("this client may not do this")]
+    UnauthorizedClient,
+    /// The grant type is not one of ours.
+    #[error("unsupported grant type")]
+    UnsupportedGrantType,
+    /// The scope is malformed or beyond what the client may ask for.
+    #[error("the requested scope is invalid or exceeds what this client may ask for")]
+    InvalidScope,
+    /// User name or password is wrong, or the user may not sign in: one answer for all.
+    #[error("the user name or password is wrong")]
+    AccessDenied,
+    /// More is needed from the user; `auth_session` continues this attempt.
+    #[error("more information is needed to sign in")]
+    InsufficientAuthorization,
+    /// The DPoP proof does not hold. The sentence says what.
+    #[error("{0}")]
+    InvalidDpopProof(&'static str),
+    /// The DPoP proof must carry this nonce.
+    #[error("the DPoP proof must carry the nonce given")]
+    UseDpopNonce(String),
+    /// At a resource: the access token is missing. No error code, as RFC 6750 section 3 asks.
+    #[error("an access token is required")]
+    MissingToken,
+    /// At a resource: the access token is worth nothing.
+    #[error("the access token is invalid, expired or revoked")]
+    InvalidToken,
+    /// At a resource: the access token lacks this scope.
+    #[error("the access token lacks a required scope")]
+    InsufficientScope(&'static str),
+    /// Too many attempts; try again after so long.
+    #[error("too many attempts; try again later")]
+    TooManyAttempts(Duration),
+    /// We cannot tell right now; try again.
+    #[error("temporarily unavailable; try again")]
+    Unavailable,
+    /// A defect of ours.
+    #[error("internal error")]
+    Internal,
+}
+
+impl OAuthError {
+    /// The one table: HTTP status and error code.
+    const fn row(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
+            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::InsufficientAuthorization => {
+                (StatusCode::BAD_REQUEST, "insufficient_authorization")
+            }
+            Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
+            Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
+            Self::MissingToken => (StatusCode::UNAUTHORIZED, ""),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
+            Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "slow_down"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        }
+    }
+
+    /// The `WWW-Authenticate` challenge that belongs to it, if one does.
+    fn challenge(&self) -> Option<String> {
+        let (_, code) = self.row();
+        match self {
+            Self::InvalidClient => Some("Basic realm=\"menshen\"".to_owned()),
+            Self::MissingToken => Some("Bearer".to_owned()),
+            Self::InvalidToken => {
+                Some(format!("Bearer error=\"{code}\", error_description=\"{self}\""))
+            }
+            Self::InsufficientScope(scope) => Some(format!(
+                "Bearer error=\"{code}\", error_description=\"{self}\", scope=\"{scope}\""
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for OAuthError {
+    /// An outage is never said to be a logout.
+    fn from(error: StoreError) -> Self {
+        if log_store_error(&error) { Self::Unavailable } else { Self::Internal }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.row();
+        tracing::Span::current().record("error.code", code);
+        let mut body = Map::new();
+        if !code.is_empty() {
+            body.insert("error".to_owned(), code.into());
+            body.insert("error_description".to_owned(), self.to_string().into());
+        }
+        if let Self::InvalidGrant(Some(reason)) = self {
+            body.insert("reason".to_owned(), reason.as_str().into());
+            body.insert("reason_description".to_owned(), reason.sentence().into());
+        }
+        let mut response = (status, Json(Value::Object(body))).into_response();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(name, value);
+            }
+        };
+        set(header::CACHE_CONTROL, "no-store");
+        if let Some(challenge) = self.challenge() {
+            set(header::WWW_AUTHENTICATE, &challenge);
+        }
+        match &self {
+            Self::UseDpopNonce(nonce) => set(HeaderName::from_static("dpop-nonce"), nonce),
+            Self::TooManyAttempts(wait) => {
+                set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
+            }
+            Self::Unavailable => set(header::RETRY_AFTER, "1"),
+            _ => {}
+        }
+        response
+    }
+}
+
+/// An answer of the account, admin or feed API other than success: a problem document
+/// (RFC 9457).
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request is malformed. The sentence says how.
+    #[error("{0}")]
+    Invalid(String),
+    /// No access token was sent.
+    #[error("an access token is required")]
+    MissingToken,
+    /// The access token is worth nothing.
+    #[error("the access token is invalid, expired or revoked")]
+    InvalidToken,
+    /// The access token lacks this scope.
+    #[error("the access token lacks a required scope")]
+    InsufficientScope(&'static str),
+    /// The password given is wrong.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// There is no such thing, or it is not the caller's.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It exists already.
+    #[error("this {0} is taken")]
+    Conflict(&'static str),
+    /// The body is not `application/json`.
+    #[error("the request body must be application/json")]
+    UnsupportedMediaType,
+    /// The body is longer than allowed.
+    #[error("the request body is too long")]
+    TooLarge,
+    /// Too many attempts; try again after so long.
+    #[error("too many attempts; try again later")]
+    TooManyAttempts(Duration),
+    /// We cannot tell right now; try again.
+    #[error("temporarily unavailable; try again")]
+    Unavailable,
+    /// A defect of ours.
+    #[error("internal error")]
+    Internal,
+}
+
+impl ApiError {
+    /// The one table: HTTP status and stable code.
+    const fn row(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
+            Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token"),
+            Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient-scope"),
+            Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if log_store_error(&error) { Self::Unavailable } else { Self::Internal }
+    }
+}
+
+impl From<OAuthError> for ApiError {
+    /// For the checks that both kinds of endpoint share: the access token and its proof.
+    fn from(error: OAuthError) -> Self {
+        match error {
+            OAuthError::MissingToken => Self::MissingToken,
+            OAuthError::InvalidToken
+            | OAuthError::InvalidDpopProof(_)
+            | OAuthError::UseDpopNonce(_) => Self::InvalidToken,
+            OAuthError::InsufficientScope(scope) => Self::InsufficientScope(scope),
+            OAuthError::TooManyAttempts(wait) => Self::TooManyAttempts(wait),
+            OAuthError::Unavailable => Self::Unavailable,
+            OAuthError::TooLarge => Self::TooLarge,
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.row();
+        tracing::Span::current().record("error.code", code);
+        let body = serde_json::json!({
+            "type": format!("urn:menshen:problem:{code}"),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "code": code,
+            "detail": self.to_string(),
+        });
+        let mut response = (status, Json(body)).into_response();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(name, value);
+            }
+        };
+        set(header::CONTENT_TYPE, "application/problem+json");
+        set(header::CACHE_CONTROL, "no-store");
+        match &self {
+            Self::MissingToken => set(header::WWW_AUTHENTICATE, "Bearer"),
+            Self::InvalidToken => {
+                set(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
+            }
+            Self::InsufficientScope(scope) => set(
+                header::WWW_AUTHENTICATE,
+                &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""),
+            ),
+            Self::TooManyAttempts(wait) => {
+                set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
+            }
+            Self::Unavailable => set(header::RETRY_AFTER, "1"),
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Logs a store error, once; `true` when trying again may help.
+fn log_store_error(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unavailable(_) => {
+            tracing::error!(error = %error, cause = ?error, "store unavailable");
+            true
+        }
+        StoreError::Conflict(_) | StoreError::Corrupt { .. } => {
+            tracing::error!(error = %error, cause = ?error, "store refused");
+            false
+        }
+    }
+}
+
+/// Rounded up, so that nobody comes back early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

@@ -1,0 +1,281 @@
+//! The keys we sign and derive with: kept parsed, shared by all nodes through the store, moved
+//! on by the schedule of `menshen_domain::signing_key`.
+
+mod key_pair;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
+use menshen_domain::sealed::{CannotUnseal, KeyEncryptionKey};
+use menshen_domain::signing_key::{self, Schedule, SigningKey, State, Step};
+use menshen_store::{Receipt, SealedMacKey, Store, StoreError};
+use menshen_token::{
+    ACCESS_TOKEN_TYPE, AccessToken, Algorithm, KeyId, KeySet, MAX_LEEWAY, Timestamp, jws,
+};
+
+use self::key_pair::KeyPair;
+use crate::config::Config;
+use crate::entropy::Entropy;
+
+/// The keys could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The store failed.
+    #[error("failed to reach the keys in the store")]
+    Store(#[from] StoreError),
+    /// The key-encryption key is not the one that the keys in the store were sealed with.
+    #[error("key {0} in the store was sealed with another key-encryption key")]
+    Sealed(String, #[source] CannotUnseal),
+    /// A key in the store is damaged.
+    #[error("key {0} in the store is damaged")]
+    Damaged(String),
+    /// No key of this algorithm is there to sign with.
+    #[error("no active {0} key")]
+    NoKey(Algorithm),
+}
+
+/// The keys we sign and derive with.
+#[derive(Debug)]
+pub struct Keyring {
+    store: Store,
+    encryption_key: KeyEncryptionKey,
+    entropy: Arc<dyn Entropy>,
+    schedule: Schedule,
+    ring: ArcSwap<Ring>,
+}
+
+/// One reading of the keys in the store.
+#[derive(Debug)]
+struct Ring {
+    signers: HashMap<Algorithm, (KeyId, Arc<KeyPair>)>,
+    public: Arc<KeySet>,
+    document: Bytes,
+    mac_keys: MacKeys,
+}
+
+impl Keyring {
+    /// Reads the keys, and makes the first ones if there are none: an ES256 key and a MAC key.
+    pub async fn open(
+        store: Store,
+        encryption_key: KeyEncryptionKey,
+        entropy: Arc<dyn Entropy>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Self, KeyringError> {
+        if store.list_mac_keys().await?.is_empty() {
+            let first = new_mac_key(&encryption_key, entropy.as_ref(), now);
+            store.add_first_mac_key(&first).await?;
+        }
+        let ring = read(&store, &encryption_key).await?;
+        let keyring = Self {
+            store,
+            encryption_key,
+            entropy,
+            schedule: Schedule {
+                rotate_every: config.keys_rotate_every,
+                announce_for: config.keys_cached_for,
+                keep_for: config.access_token_ceiling + MAX_LEEWAY + Duration::from_mins(1),
+            },
+            ring: ArcSwap::from_pointee(ring),
+        };
+        keyring.tend(Algorithm::default(), now).await?;
+        Ok(keyring)
+    }
+
+    /// Signs an access token, writing the key's id into it.
+    pub fn mint(&self, algorithm: Algorithm, token: &mut AccessToken) -> Result<String, KeyringError> {
+        let ring = self.ring.load();
+        let (key_id, _) = ring.signers.get(&algorithm).ok_or(KeyringError::NoKey(algorithm))?;
+        token.key_id = key_id.clone();
+        ring.sign(algorithm, ACCESS_TOKEN_TYPE, &token.to_payload())
+    }
+
+    /// Signs a payload as a JWS of this type.
+    pub fn sign(
+        &self,
+        algorithm: Algorithm,
+        token_type: &str,
+        payload: &[u8],
+    ) -> Result<String, KeyringError> {
+        self.ring.load().sign(algorithm, token_type, payload)
+    }
+
+    /// The public keys, for our own checks.
+    pub fn public(&self) -> Arc<KeySet> {
+        self.ring.load().public.clone()
+    }
+
+    /// The JWK set document.
+    pub fn document(&self) -> Bytes {
+        self.ring.load().document.clone()
+    }
+
+    /// The server keys behind refresh tokens and logout handles.
+    pub fn mac_keys(&self) -> MacKeys {
+        self.ring.load().mac_keys.clone()
+    }
+
+    /// Reads the keys again, for what other nodes did.
+    pub async fn reload(&self) -> Result<(), KeyringError> {
+        self.ring.store(Arc::new(read(&self.store, &self.encryption_key).await?));
+        Ok(())
+    }
+
+    /// Does what is due for the keys of one algorithm, and sees to it that one can sign.
+    pub async fn tend(&self, algorithm: Algorithm, now: Timestamp) -> Result<(), KeyringError> {
+        let mut keys = self.store.list_signing_keys().await?;
+        keys.retain(|key| key.algorithm == algorithm);
+        let steps = signing_key::plan(&keys, &self.schedule, now);
+        for step in &steps {
+            self.take(step, algorithm, now).await?;
+        }
+        if steps.is_empty() && self.ring.load().signers.contains_key(&algorithm) {
+            return Ok(());
+        }
+        self.reload().await
+    }
+
+    async fn take(
+        &self,
+        step: &Step,
+        algorithm: Algorithm,
+        now: Timestamp,
+    ) -> Result<(), KeyringError> {
+        tracing::info!(key.algorithm = %algorithm, key.step = ?step, "signing key moves on");
+        match step {
+            Step::Announce => {
+                self.store.announce_signing_key(&self.new_key(algorithm, None, now)).await?;
+            }
+            Step::Start => {
+                self.store.start_signing_key(&self.new_key(algorithm, Some(now), now)).await?;
+            }
+            Step::Activate(id) => {
+                self.store.activate_signing_key(id, now).await?;
+            }
+            Step::Remove(id) => {
+                self.store.remove_signing_key(id, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every algorithm that has a key.
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        self.ring.load().signers.keys().copied().collect()
+    }
+
+    /// Announces the next key of an algorithm ahead of schedule; it signs once every cache has
+    /// seen it.
+    pub async fn rotate(&self, algorithm: Algorithm, now: Timestamp) -> Result<(), KeyringError> {
+        self.take(&Step::Announce, algorithm, now).await?;
+        self.reload().await
+    }
+
+    /// Withdraws a key at once: out of the JWK set, every token it signed dead, a new key
+    /// signing. `None` when there is no such key.
+    pub async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<Option<Receipt>, KeyringError> {
+        let keys = self.store.list_signing_keys().await?;
+        let Some(key) = keys.iter().find(|key| key.id == *id) else { return Ok(None) };
+        let replacement = self.new_key(key.algorithm, Some(now), now);
+        let receipt = self.store.revoke_signing_key(id, &replacement, now).await?;
+        self.reload().await?;
+        Ok(receipt)
+    }
+
+    fn new_key(
+        &self,
+        algorithm: Algorithm,
+        activated_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> SigningKey {
+        let (pair, pkcs8) = KeyPair::generate(algorithm);
+        let mut public = pair.public();
+        let id: KeyId = public.thumbprint().as_str().parse().expect("base64url is a key id");
+        public.key_id = Some(id.clone());
+        public.algorithm = Some(algorithm);
+        let sealed_private = self.encryption_key.seal(id.as_str(), self.entropy.bytes(), &pkcs8);
+        SigningKey {
+            id,
+            algorithm,
+            public,
+            sealed_private,
+            announced_at: now,
+            activated_at,
+            retired_at: None,
+            removed_at: None,
+        }
+    }
+}
+
+impl Ring {
+    fn sign(
+        &self,
+        algorithm: Algorithm,
+        token_type: &str,
+        payload: &[u8],
+    ) -> Result<String, KeyringError> {
+        let (key_id, pair) = self.signers.get(&algorithm).ok_or(KeyringError::NoKey(algorithm))?;
+        let input = jws::signing_input(algorithm, key_id, token_type, payload);
+        let signature = pair.sign(algorithm, input.as_bytes());
+        Ok(jws::compact(input, &signature))
+    }
+}
+
+async fn read(store: &Store, encryption_key: &KeyEncryptionKey) -> Result<Ring, KeyringError> {
+    let mut keys = store.list_signing_keys().await?;
+    keys.retain(|key| key.state() != State::Removed);
+    keys.sort_by_key(|key| key.activated_at);
+    let mut signers = HashMap::new();
+    let mut public = KeySet::default();
+    for key in &keys {
+        let damaged = || KeyringError::Damaged(key.id.to_string());
+        public.insert(key.public.clone()).map_err(|_| damaged())?;
+        if key.state() == State::Active {
+            let pkcs8 = encryption_key
+                .unseal(key.id.as_str(), &key.sealed_private)
+                .map_err(|error| KeyringError::Sealed(key.id.to_string(), error))?;
+            let pair = KeyPair::from_pkcs8(key.algorithm, &pkcs8).ok_or_else(damaged)?;
+            signers.insert(key.algorithm, (key.id.clone(), Arc::new(pair)));
+        }
+    }
+    let document = serde_json::to_vec(&public).expect("a key set always serializes").into();
+    let mac_keys = read_mac_keys(store, encryption_key).await?;
+    Ok(Ring { signers, public: Arc::new(public), document, mac_keys })
+}
+
+/// The newest MAC key is the current one.
+async fn read_mac_keys(
+    store: &Store,
+    encryption_key: &KeyEncryptionKey,
+) -> Result<MacKeys, KeyringError> {
+    let mut sealed = store.list_mac_keys().await?;
+    sealed.sort_by_key(|key| std::cmp::Reverse(key.created_at));
+    let mut keys = Vec::new();
+    for key in sealed {
+        let bytes = encryption_key
+            .unseal(key.id.as_str(), &key.sealed)
+            .map_err(|error| KeyringError::Sealed(key.id.to_string(), error))?;
+        let bytes: &[u8; 32] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| KeyringError::Damaged(key.id.to_string()))?;
+        keys.push(MacKey::new(key.id.clone(), bytes));
+    }
+    let mut keys = keys.into_iter();
+    let current = keys.next().ok_or_else(|| KeyringError::Damaged("mac".to_owned()))?;
+    Ok(MacKeys::new(current, keys.collect()))
+}
+
+fn new_mac_key(
+    encryption_key: &KeyEncryptionKey,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> SealedMacKey {
+    let id = MacKeyId::from_bytes(entropy.bytes());
+    let sealed = encryption_key.seal(id.as_str(), entropy.bytes(), &entropy.bytes::<32>());
+    SealedMacKey { id, sealed, created_at: now }
+}
