@@ -1,0 +1,1 @@
+//! The connections, and what a transaction is.
