@@ -2,6 +2,7 @@
 //! can fail: `hold` first feeds it samples that it must refuse, then the repository.
 
 mod arrows;
+mod database;
 mod documents;
 mod manifest;
 mod shape;
