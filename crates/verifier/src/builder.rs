@@ -50,7 +50,7 @@ pub enum BuildError {
     MissingCredentials,
     /// The root certificate is no PEM certificate.
     #[error("root certificate is not PEM")]
-    InvalidCertificate(#[source] reqwest::Error),
+    InvalidCertificate,
     /// The HTTP client cannot be built, for example because the system has no root certificates.
     #[error("no HTTPS client can be built")]
     Client(#[source] reqwest::Error),
@@ -213,8 +213,11 @@ impl VerifierBuilder {
         }
         let mut certificates = Vec::new();
         for pem in &self.root_certificates {
-            certificates
-                .extend(Certificate::from_pem_bundle(pem).map_err(BuildError::InvalidCertificate)?);
+            let found = Certificate::from_pem_bundle(pem).unwrap_or_default();
+            if found.is_empty() {
+                return Err(BuildError::InvalidCertificate);
+            }
+            certificates.extend(found);
         }
         let client = reqwest::Client::builder()
             .user_agent(concat!("menshen-verifier/", env!("CARGO_PKG_VERSION")))

@@ -1,0 +1,126 @@
+//! A feed that was cut obeys each policy, and nobody is told that their session is gone.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use menshen_verifier::token::Clock;
+use menshen_verifier::{Policy, Presented, Readiness, Rejection};
+
+use super::peer::{Peer, advanced, entry, until, within};
+
+const CUT: Duration = Duration::from_secs(6);
+
+#[tokio::test]
+async fn while_the_feed_is_silent_each_policy_decides() {
+    let mut peer = Peer::start().await;
+    let (verifier, _connection) = peer.ready(peer.builder()).await;
+    let token = peer.tokens.token("ada", "");
+    let bearer = Presented::bearer(&token);
+    peer.clock.advance(CUT);
+    assert_eq!(verifier.readiness(), Readiness::Stale { age: CUT });
+
+    // Introspect, with an issuer that does not know, then one that says yes, then no.
+    for (answer, outcome) in [
+        (Err(StatusCode::SERVICE_UNAVAILABLE), Err(Rejection::Stale)),
+        (Err(StatusCode::UNAUTHORIZED), Err(Rejection::Stale)),
+        (Ok(true), Ok(())),
+        (Ok(false), Err(Rejection::Revoked)),
+        (Ok(true), Ok(())),
+    ] {
+        peer.script().introspection = answer;
+        let admitted = verifier.admit(bearer, Policy::Introspect).await;
+        assert_eq!(admitted.map(drop), outcome);
+    }
+    // Each was asked for: nothing is remembered while nothing is known.
+    assert_eq!(peer.asked("/introspect"), 5);
+
+    assert_eq!(verifier.verify(&token).expect_err("no call, so no"), Rejection::Stale);
+    let refused = verifier.admit(bearer, Policy::Refuse).await;
+    assert_eq!(refused.expect_err("refused"), Rejection::Stale);
+    let short = Policy::AllowFor(Duration::from_millis(999));
+    assert_eq!(verifier.admit(bearer, short).await.expect_err("over"), Rejection::Stale);
+    let long = Policy::AllowFor(Duration::from_secs(1));
+    assert!(verifier.admit(bearer, long).await.is_ok());
+    assert_eq!(peer.asked("/introspect"), 5);
+}
+
+#[tokio::test]
+async fn what_is_known_to_be_dead_is_refused_as_dead_however_stale() {
+    let mut peer = Peer::start().await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
+    let claims = peer.tokens.claims("ada");
+    let token = peer.tokens.sign(&claims);
+    connection.append(vec![entry(1, claims.jti)]);
+    until(|| verifier.verify(&token).is_err()).await;
+    peer.clock.advance(CUT);
+    peer.script().introspection = Ok(true);
+    let judged = verifier.admit(Presented::bearer(&token), Policy::Introspect).await;
+    assert_eq!(judged.expect_err("revoked"), Rejection::Revoked);
+    peer.clock.advance(Duration::from_mins(10));
+    let judged = verifier.admit(Presented::bearer(&token), Policy::Introspect).await;
+    assert_eq!(judged.expect_err("expired"), Rejection::Expired);
+    assert_eq!(peer.asked("/introspect"), 0);
+}
+
+#[tokio::test]
+async fn before_the_first_snapshot_only_the_issuer_is_believed() {
+    let mut peer = Peer::start().await;
+    peer.script().introspection = Ok(true);
+    let verifier = peer.builder().start().expect("a valid verifier");
+    let connection = peer.connection().await;
+    let token = peer.tokens.token("ada", "");
+    let bearer = Presented::bearer(&token);
+    until(|| peer.asked("/jwks") == 1).await;
+    let mut ticks = tokio::time::interval(Duration::from_millis(2));
+    within(async {
+        while verifier.admit(bearer, Policy::Introspect).await.is_err() {
+            ticks.tick().await;
+        }
+    })
+    .await;
+    for policy in [Policy::Refuse, Policy::AllowFor(Duration::MAX)] {
+        assert_eq!(verifier.admit(bearer, policy).await.expect_err("no"), Rejection::Stale);
+    }
+    assert_eq!(verifier.readiness(), Readiness::NoSnapshot);
+    drop(connection);
+}
+
+#[tokio::test]
+async fn a_sign_of_life_ends_the_silence() {
+    let mut peer = Peer::start().await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
+    let token = peer.tokens.token("ada", "");
+    let now = advanced(&peer.clock, CUT);
+    assert_eq!(verifier.verify(&token).expect_err("silent"), Rejection::Stale);
+    connection.heartbeat_at(0, now);
+    until(|| verifier.verify(&token).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_delayed_feed_ages_although_it_speaks() {
+    let mut peer = Peer::start().await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
+    // Two seconds pass here, and the heartbeat that arrives is two seconds old.
+    peer.clock.advance(Duration::from_secs(2));
+    connection.heartbeat(0);
+    let now = advanced(&peer.clock, Duration::from_secs(2));
+    // Now one that is four seconds old: beyond half of what is allowed, so a new connection.
+    let token = peer.tokens.token("ada", "");
+    connection.heartbeat(0);
+    let connection = peer.connection().await;
+    assert_eq!(connection.resumed.as_deref(), Some("0"));
+    assert_eq!(verifier.status().staleness, Some(Duration::from_secs(4)));
+    assert!(verifier.verify(&token).is_ok());
+    connection.heartbeat_at(0, now);
+    until(|| verifier.status().staleness == Some(Duration::ZERO)).await;
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_is_no_silence() {
+    let mut peer = Peer::start().await;
+    let (verifier, _connection) = peer.ready(peer.builder()).await;
+    assert_eq!(verifier.status().staleness, Some(Duration::ZERO));
+    peer.clock.advance(Duration::from_secs(1));
+    assert_eq!(peer.clock.monotonic(), Duration::from_secs(1));
+    assert_eq!(verifier.status().staleness, Some(Duration::from_secs(1)));
+}
