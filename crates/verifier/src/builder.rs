@@ -45,6 +45,9 @@ pub enum BuildError {
     /// No audience was named: tokens meant for any other API would be accepted here.
     #[error("no audience was named")]
     MissingAudience,
+    /// The name is not 1 to 64 letters, digits, dots, dashes and underscores.
+    #[error("name is not 1 to 64 letters, digits, dots, dashes and underscores")]
+    InvalidName,
     /// No credentials for the feed were named.
     #[error("no credentials for the feed were named")]
     MissingCredentials,
@@ -91,7 +94,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// What the issuer calls us in its metrics and receipts. The first audience by default.
+    /// What the issuer calls us in its metrics: 1 to 64 letters, digits, dots, dashes and
+    /// underscores. Our client id by default.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -167,8 +171,12 @@ impl VerifierBuilder {
     pub fn start(self) -> Result<Verifier, BuildError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let http = self.http_client()?;
-        let name = self.audience.first().ok_or(BuildError::MissingAudience)?;
-        let name = self.name.clone().unwrap_or_else(|| name.clone());
+        if self.audience.is_empty() {
+            return Err(BuildError::MissingAudience);
+        }
+        if self.name.as_deref().is_some_and(|name| !is_name(name)) {
+            return Err(BuildError::InvalidName);
+        }
         let credentials = self.credentials.clone().ok_or(BuildError::MissingCredentials)?;
         let issuer_name = self.issuer.clone();
         let issuer =
@@ -231,6 +239,11 @@ impl VerifierBuilder {
         };
         client.build().map_err(BuildError::Client)
     }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 fn is_loopback(url: &Url) -> bool {

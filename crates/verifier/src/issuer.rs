@@ -44,7 +44,7 @@ pub(crate) struct Issuer {
     /// Without a slash at its end.
     url: String,
     credentials: credentials::Bearer,
-    name: String,
+    name: Option<String>,
 }
 
 impl Issuer {
@@ -52,7 +52,7 @@ impl Issuer {
         http: reqwest::Client,
         url: &str,
         credentials: Credentials,
-        name: String,
+        name: Option<String>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let url = url.trim_end_matches('/').to_owned();
@@ -90,9 +90,11 @@ impl Issuer {
         let mut request = self
             .http
             .get(format!("{}/feed", self.url))
-            .query(&[("verifier", &self.name)])
             .header(ACCEPT, "text/event-stream")
             .bearer_auth(&token);
+        if let Some(name) = &self.name {
+            request = request.query(&[("verifier", name)]);
+        }
         if let Some(after) = after {
             request = request.header("last-event-id", after.to_string());
         }

@@ -84,6 +84,10 @@ async fn a_verifier_that_could_not_do_its_work_does_not_start() {
     assert!(matches!(error, BuildError::MissingAudience));
     let error = Verifier::builder("http://localhost").audience("a").start();
     assert!(matches!(error.expect_err("no credentials"), BuildError::MissingCredentials));
+    for bad in ["", "orders api", &"x".repeat(65)] {
+        let error = elsewhere("https://id.example.com").name(bad).start();
+        assert!(matches!(error.expect_err("no name"), BuildError::InvalidName));
+    }
     let error = elsewhere("https://id.example.com").root_certificate("no PEM").start();
     assert!(matches!(error.expect_err("no PEM"), BuildError::InvalidCertificate));
 }

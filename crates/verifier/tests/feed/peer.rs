@@ -57,6 +57,7 @@ pub(crate) struct Script {
 }
 
 /// One open feed.
+#[derive(Debug)]
 pub(crate) struct Connection {
     /// `Last-Event-ID`, which asks to go on.
     pub(crate) resumed: Option<String>,
@@ -250,14 +251,14 @@ async fn feed(
     let (lines, sent) = unbounded_channel();
     let verifier = query.get("verifier").cloned();
     let opened = Connection { resumed: text("last-event-id"), verifier, lines };
-    state.connections.send(opened).ok().expect("the test lives");
+    state.connections.send(opened).expect("the test lives");
     let chunks = UnboundedReceiverStream::new(sent);
     let body = Body::from_stream(chunks.map(|line| Ok::<_, std::io::Error>(Bytes::from(line))));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 async fn acknowledge(State(state): State<Arc<Answers>>, Json(reached): Json<Value>) -> StatusCode {
-    state.acknowledgments.send(reached).ok().expect("the test lives");
+    state.acknowledgments.send(reached).expect("the test lives");
     StatusCode::NO_CONTENT
 }
 

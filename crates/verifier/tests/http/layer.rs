@@ -179,9 +179,8 @@ async fn custom_claims_are_read_as_a_type() {
 #[tokio::test]
 async fn a_handler_sees_everything_the_token_says() {
     let issuer = issuer();
-    let verifier = issuer.verifier();
     let claims = issuer.claims("ada");
-    let verified: Verified = verifier.verify(&issuer.sign(&claims)).expect("good");
+    let verified: Verified = issuer.verifier().verify(&issuer.sign(&claims)).expect("good");
     assert_eq!(verified.token(), &claims);
     assert_eq!(verified.subject().as_str(), "ada");
     assert_eq!(verified.client_id().as_str(), "test-client");
