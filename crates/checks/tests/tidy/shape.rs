@@ -11,9 +11,10 @@ const DECLARATIONS: usize = 80;
 const FILES_PER_FOLDER: usize = 14;
 const DEPTH_BELOW_SRC: usize = 2;
 
-/// Folders with more files than the rule allows: how many, and why that is right.
+/// Folders with more files than the rule allows: how many, and why that is right. The table of
+/// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
 const LARGER_FOLDERS: &[(&str, usize, &str)] =
-    &[("crates/token/src", 18, "the spine is flat: one noun, one file, nothing hidden")];
+    &[("crates/token/src", 17, "the spine is flat: one noun, one file, nothing hidden")];
 
 #[test]
 fn every_source_file_begins_by_saying_what_it_is() {
@@ -74,7 +75,8 @@ fn no_folder_is_crowded() {
 
 fn is_roomy(tree: &Tree) -> Vec<String> {
     let mut folders = BTreeMap::new();
-    for file in tree.rust() {
+    let contents = ["lib.rs", "main.rs", "mod.rs"];
+    for file in tree.rust().filter(|file| !contents.contains(&file.name())) {
         *folders.entry(file.folder()).or_insert(0_usize) += 1;
     }
     let crowded = folders.into_iter().filter(|(folder, count)| {
