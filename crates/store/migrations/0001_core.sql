@@ -54,8 +54,10 @@ CREATE TABLE sessions (
     ended_reason TEXT
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
-CREATE INDEX sessions_by_expiry ON sessions (absolute_expires_at_ms);
+CREATE INDEX sessions_by_expiry ON sessions (absolute_expires_at_ms) WHERE ended_at_ms IS NULL;
+CREATE INDEX sessions_by_end ON sessions (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
 
+-- A rotation changes no indexed column, so that it writes one row and nothing else.
 CREATE TABLE grants (
     id TEXT PRIMARY KEY,
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
@@ -74,9 +76,13 @@ CREATE TABLE grants (
     outlives_session_since_ms BIGINT,
     issued_at_ms BIGINT NOT NULL,
     access_expires_at_ms BIGINT NOT NULL,
+    -- When to look whether it has expired. Use moves the idle expiry but not this, which is
+    -- indexed; a look that comes too early moves it.
+    sweep_at_ms BIGINT NOT NULL,
     ended_at_ms BIGINT,
     ended_reason TEXT
 );
+CREATE INDEX grants_by_sweep ON grants (sweep_at_ms) WHERE ended_at_ms IS NULL;
 CREATE INDEX grants_by_session ON grants (session_id);
 CREATE INDEX grants_by_user ON grants (user_id);
 CREATE INDEX grants_by_client ON grants (client_id);
@@ -116,8 +122,7 @@ CREATE TABLE signing_keys (
 CREATE TABLE mac_keys (
     id TEXT PRIMARY KEY,
     sealed TEXT NOT NULL,
-    created_at_ms BIGINT NOT NULL,
-    removed_at_ms BIGINT
+    created_at_ms BIGINT NOT NULL
 );
 
 -- Things that may happen once: DPoP proofs, nonces, tickets.
@@ -143,6 +148,7 @@ CREATE TABLE familiar_addresses (
     last_at_ms BIGINT NOT NULL,
     PRIMARY KEY (user_id, address)
 );
+CREATE INDEX familiar_addresses_by_age ON familiar_addresses (last_at_ms);
 
 -- What the verifiers connected to other nodes have acknowledged.
 CREATE TABLE feed_streams (

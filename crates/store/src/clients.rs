@@ -2,26 +2,68 @@
 
 use menshen_domain::client::ClientPolicy;
 use menshen_domain::{Client, SecretHash};
-use menshen_token::{ClientId, Timestamp};
+use menshen_token::{ClientId, Reason, Timestamp};
 
-use crate::{Page, Receipt, Result, Store};
+use crate::database::row::Cells;
+use crate::revocations::{self, Covered};
+use crate::{Page, Receipt, Result, Store, Which};
+
+/// What [`read`] reads.
+macro_rules! columns {
+    () => {
+        "clients.id, clients.name, clients.secret_hash, clients.policy, clients.created_at_ms, \
+         clients.disabled_at_ms"
+    };
+}
+pub(crate) use columns;
+
+pub(crate) fn read(cells: &mut Cells<'_>) -> Result<Client> {
+    Ok(Client {
+        id: cells.parse()?,
+        name: cells.text()?,
+        secret_hash: cells.optional()?,
+        policy: cells.json()?,
+        created_at: cells.instant()?,
+        disabled_at: cells.optional_instant()?,
+    })
+}
 
 impl Store {
     /// Registers a client. [`Which::ClientId`] may be taken.
-    ///
-    /// [`Which::ClientId`]: crate::Which::ClientId
     pub async fn create_client(&self, client: &Client) -> Result<()> {
-        todo!()
+        let sql = "INSERT INTO clients \
+            (id, name, secret_hash, policy, created_at_ms, disabled_at_ms) \
+            VALUES ($1, $2, $3, $4, $5, $6)";
+        let insert = || {
+            sqlx::query(sql)
+                .bind(client.id.as_str())
+                .bind(client.name.as_str())
+                .bind(client.secret_hash.as_ref().map(SecretHash::as_str))
+                .bind(as_json(&client.policy))
+                .bind(client.created_at.as_millis())
+                .bind(client.disabled_at.map(Timestamp::as_millis))
+        };
+        let inserted = self.database.change(insert).await;
+        inserted.map(|_| ()).map_err(|error| error.or_conflict(Which::ClientId))
     }
 
     /// The client of this id.
     pub async fn find_client(&self, id: &ClientId) -> Result<Option<Client>> {
-        todo!()
+        let sql = concat!("SELECT ", columns!(), " FROM clients WHERE id = $1");
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(self.database.reader()).await?;
+        row.map(|row| read(&mut Cells::of(&row, "clients"))).transpose()
     }
 
     /// Clients in the order of their ids.
     pub async fn list_clients(&self, page: &Page) -> Result<Vec<Client>> {
-        todo!()
+        let sql =
+            concat!("SELECT ", columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = sqlx::query(sql)
+            .bind(page.after_text())
+            .bind(i64::from(page.limit))
+            .fetch_all(self.database.reader())
+            .await?;
+        rows.iter().map(|row| read(&mut Cells::of(row, "clients"))).collect()
     }
 
     /// Replaces a client's name and policy; whether there is such a client. Sessions and
@@ -32,22 +74,52 @@ impl Store {
         name: &str,
         policy: &ClientPolicy,
     ) -> Result<bool> {
-        todo!()
+        let sql = "UPDATE clients SET name = $2, policy = $3 WHERE id = $1";
+        let update = || sqlx::query(sql).bind(id.as_str()).bind(name).bind(as_json(policy));
+        self.database.change(update).await.map(|rows| rows > 0)
     }
 
     /// Replaces a client's secret; whether there is such a client.
     pub async fn replace_client_secret(&self, id: &ClientId, hash: &SecretHash) -> Result<bool> {
-        todo!()
+        let sql = "UPDATE clients SET secret_hash = $2 WHERE id = $1";
+        let update = || sqlx::query(sql).bind(id.as_str()).bind(hash.as_str());
+        self.database.change(update).await.map(|rows| rows > 0)
     }
 
     /// Bars a client, and ends all its grants and the sessions that only it used. `None` when
     /// there is no such client.
     pub async fn disable_client(&self, id: &ClientId, now: Timestamp) -> Result<Option<Receipt>> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let lock = "SELECT id FROM clients WHERE id = $1 FOR UPDATE";
+                    tx.lock(sqlx::query(lock).bind(id.as_str())).await?;
+                    let sql = "UPDATE clients SET disabled_at_ms = $2 \
+                    WHERE id = $1 AND disabled_at_ms IS NULL";
+                    let update = sqlx::query(sql).bind(id.as_str()).bind(now.as_millis());
+                    if tx.execute(update).await? == 1 {
+                        let covered = Covered::Client(id.clone());
+                        let reason = Reason::ClientDisabled;
+                        return revocations::end(tx, &covered, reason, now).await.map(Some);
+                    }
+                    let sql = "SELECT id FROM clients WHERE id = $1";
+                    let known = sqlx::query(sql).bind(id.as_str()).fetch_optional(tx.db()).await?;
+                    match known {
+                        Some(_) => revocations::nothing_left(tx).await.map(Some),
+                        None => Ok(None),
+                    }
+                })
+            })
+            .await
     }
 
     /// Lets a client work again; whether there is such a client.
     pub async fn enable_client(&self, id: &ClientId) -> Result<bool> {
-        todo!()
+        let sql = "UPDATE clients SET disabled_at_ms = NULL WHERE id = $1";
+        self.database.change(|| sqlx::query(sql).bind(id.as_str())).await.map(|rows| rows > 0)
     }
+}
+
+fn as_json(policy: &ClientPolicy) -> String {
+    serde_json::to_string(policy).expect("a policy is strings and numbers")
 }

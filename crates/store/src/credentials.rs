@@ -1,8 +1,10 @@
 //! Passwords: only ever their hashes.
 
 use menshen_domain::credential::PasswordHash;
-use menshen_token::{Timestamp, UserId};
+use menshen_token::{Reason, Timestamp, UserId};
 
+use crate::database::row::Cells;
+use crate::revocations::{self, Covered};
 use crate::{Receipt, Result, Store};
 
 pub(crate) mod throttle;
@@ -10,7 +12,10 @@ pub(crate) mod throttle;
 impl Store {
     /// The hash of a user's password.
     pub async fn find_password(&self, id: &UserId) -> Result<Option<PasswordHash>> {
-        todo!()
+        let sql = "SELECT password_hash, id FROM users WHERE id = $1";
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(self.database.reader()).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Cells::of(&row, "users").optional_text()?.map(PasswordHash::from_stored))
     }
 
     /// Sets a new password, and ends everything that the user has. `None` when there is no
@@ -21,7 +26,19 @@ impl Store {
         new: &PasswordHash,
         now: Timestamp,
     ) -> Result<Option<Receipt>> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let sql = "UPDATE users SET password_hash = $2 WHERE id = $1";
+                    let update = sqlx::query(sql).bind(id.as_str()).bind(new.as_str());
+                    if tx.execute(update).await? == 0 {
+                        return Ok(None);
+                    }
+                    let covered = Covered::User(id.clone());
+                    revocations::end(tx, &covered, Reason::PasswordChanged, now).await.map(Some)
+                })
+            })
+            .await
     }
 
     /// Keeps the same password under a dearer hash, unless it has been changed meanwhile;
@@ -32,6 +49,8 @@ impl Store {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool> {
-        todo!()
+        let sql = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        let update = || sqlx::query(sql).bind(id.as_str()).bind(old.as_str()).bind(new.as_str());
+        self.database.change(update).await.map(|rows| rows > 0)
     }
 }

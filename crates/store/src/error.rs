@@ -62,3 +62,33 @@ impl std::error::Error for Outage {
         self.0.source()
     }
 }
+
+impl StoreError {
+    /// The database is unavailable for this reason.
+    pub(crate) fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Outage(Arc::new(cause)))
+    }
+
+    /// What the driver said, if this came from the driver.
+    pub(crate) fn driver_error(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Unavailable(Outage(cause)) => cause.downcast_ref(),
+            Self::Conflict(_) | Self::Corrupt { .. } => None,
+        }
+    }
+
+    /// This error, or a conflict when a row of the same key is there already.
+    pub(crate) fn or_conflict(self, which: Which) -> Self {
+        let taken = matches!(
+            self.driver_error(),
+            Some(sqlx::Error::Database(error)) if error.is_unique_violation()
+        );
+        if taken { Self::Conflict(which) } else { self }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::unavailable(error)
+    }
+}

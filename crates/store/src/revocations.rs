@@ -1,13 +1,24 @@
 //! The revocation log: the one way to kill anything.
+//!
+//! Locks are always taken in the same order: the user or client, sessions, grants by id, and
+//! the head of the log last.
+
+use std::time::Duration;
 
 use menshen_token::{
-    AccessToken, ClientId, Entry, GrantId, Jti, Reason, Seq, SessionId, Timestamp, UserId,
+    ClientId, Entry, GrantId, Jti, MAX_LEEWAY, Reason, Revocation, Seq, SessionId, Timestamp,
+    UserId,
 };
 
+use crate::database::Tx;
+use crate::database::row::{Cells, as_column};
 use crate::{Result, Store};
 
+mod ending;
 pub(crate) mod feed_streams;
 pub(crate) mod log;
+
+pub(crate) use ending::{Covered, end, end_expired, latest_of_user, lock};
 
 /// What is to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +63,102 @@ pub struct Receipt {
 impl Store {
     /// Ends something. Ending what has ended already is a success that changes nothing.
     pub async fn revoke(&self, target: &Target, reason: Reason, now: Timestamp) -> Result<Receipt> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    match target {
+                        Target::Token { jti, expires_at } => {
+                            let rule = Revocation::Token(*jti);
+                            append_once(tx, rule, reason, now, *expires_at + MAX_LEEWAY).await
+                        }
+                        Target::All { before } => {
+                            let expires_at = *before + longest(tx);
+                            append_once(tx, Revocation::AllBefore(*before), reason, now, expires_at)
+                                .await
+                        }
+                        Target::Grant(id) => end(tx, &Covered::Grant(*id), reason, now).await,
+                        Target::Session(id) => end(tx, &Covered::Session(*id), reason, now).await,
+                        Target::User(id) => end(tx, &Covered::User(id.clone()), reason, now).await,
+                        Target::Client(id) => {
+                            end(tx, &Covered::Client(id.clone()), reason, now).await
+                        }
+                    }
+                })
+            })
+            .await
     }
+}
 
-    /// Why an access token is dead although it has not expired, if it is: by a rule, because
-    /// what it belongs to has ended, or because its user or client is disabled.
-    pub async fn is_revoked(&self, token: &AccessToken, now: Timestamp) -> Result<Option<Reason>> {
-        todo!()
+/// How long a rule must live that covers tokens whose expiry nobody has noted: the ceiling,
+/// the second that expiries are rounded up by, and clocks that disagree, both where the token
+/// was made and where it is checked.
+pub(crate) fn longest(tx: &Tx<'_>) -> Duration {
+    tx.access_token_ceiling + Duration::from_secs(1) + MAX_LEEWAY + MAX_LEEWAY
+}
+
+/// Appends a rule. Every other lock that the transaction needs must be held already: whoever
+/// holds the head keeps everyone else from appending until the commit, which is what makes the
+/// positions appear in order and without holes.
+pub(crate) async fn append(
+    tx: &mut Tx<'_>,
+    revocation: Revocation,
+    reason: Reason,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Entry> {
+    let sql = "UPDATE revocation_head SET seq = seq + 1 WHERE id = 1 RETURNING seq";
+    let row = sqlx::query(sql).fetch_one(tx.db()).await?;
+    let seq = Cells::of(&row, "revocation_head").seq()?;
+    let entry = Entry { seq, revocation, reason, appended_at: now, expires_at };
+    let sql = "INSERT INTO revocations \
+        (seq, kind, value, before_ms, reason, appended_at_ms, expires_at_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let insert = sqlx::query(sql)
+        .bind(as_column(seq.0))
+        .bind(entry.revocation.kind())
+        .bind(entry.revocation.value())
+        .bind(entry.revocation.before().map(Timestamp::as_millis))
+        .bind(reason.as_str())
+        .bind(now.as_millis())
+        .bind(expires_at.as_millis());
+    tx.execute(insert).await?;
+    tx.appended = Some(seq);
+    Ok(entry)
+}
+
+/// Appends a rule that ends no rows, unless one that says as much is in the log.
+async fn append_once(
+    tx: &mut Tx<'_>,
+    revocation: Revocation,
+    reason: Reason,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Receipt> {
+    lock_head(tx).await?;
+    let sql = "SELECT seq FROM revocations WHERE kind = $1 \
+        AND (value = $2 OR value IS NULL) AND (before_ms >= $3 OR before_ms IS NULL) LIMIT 1";
+    let found = sqlx::query(sql)
+        .bind(revocation.kind())
+        .bind(revocation.value())
+        .bind(revocation.before().map(Timestamp::as_millis))
+        .fetch_optional(tx.db())
+        .await?;
+    if found.is_some() {
+        return nothing_left(tx).await;
     }
+    let entry = append(tx, revocation, reason, now, expires_at).await?;
+    Ok(Receipt { seq: entry.seq, sessions: 0, grants: 0, appended: Some(entry) })
+}
+
+/// Makes this transaction the only one that appends, before it has decided whether to.
+pub(crate) async fn lock_head(tx: &mut Tx<'_>) -> Result<()> {
+    tx.lock(sqlx::query("SELECT seq FROM revocation_head WHERE id = 1 FOR UPDATE")).await
+}
+
+/// The receipt for ending what has ended already.
+pub(crate) async fn nothing_left(tx: &mut Tx<'_>) -> Result<Receipt> {
+    let sql = "SELECT seq FROM revocation_head WHERE id = 1";
+    let row = sqlx::query(sql).fetch_one(tx.db()).await?;
+    let seq = Cells::of(&row, "revocation_head").seq()?;
+    Ok(Receipt { seq, sessions: 0, grants: 0, appended: None })
 }

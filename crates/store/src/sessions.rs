@@ -1,20 +1,96 @@
 //! Sessions: reading them. They are opened by redeeming a code and ended by the revocation log.
 
 use menshen_domain::Session;
+use menshen_domain::session::{Device, Ended};
 use menshen_token::{SessionId, UserId};
 
+use crate::database::row::Cells;
 use crate::{Page, Result, Store};
 
 mod expiry;
 
+/// What [`read`] reads.
+macro_rules! columns {
+    () => {
+        "sessions.id, sessions.user_id, sessions.client_id, sessions.device_name, \
+         sessions.device_platform, sessions.device_address, sessions.auth_time_ms, sessions.amr, \
+         sessions.created_at_ms, sessions.last_seen_at_ms, sessions.absolute_expires_at_ms, \
+         sessions.ended_at_ms, sessions.ended_reason"
+    };
+}
+pub(crate) use columns;
+
+pub(crate) fn read(cells: &mut Cells<'_>) -> Result<Session> {
+    Ok(Session {
+        id: cells.parse()?,
+        user_id: cells.parse()?,
+        client_id: cells.parse()?,
+        device: Device {
+            name: cells.optional_text()?,
+            platform: cells.optional_text()?,
+            address: cells.optional_text()?,
+        },
+        auth_time: cells.instant()?,
+        amr: cells.json()?,
+        created_at: cells.instant()?,
+        last_seen_at: cells.instant()?,
+        absolute_expires_at: cells.instant()?,
+        ended: read_ended(cells)?,
+    })
+}
+
+/// Two columns that are there together or not at all.
+pub(crate) fn read_ended(cells: &mut Cells<'_>) -> Result<Option<Ended>> {
+    match (cells.optional_instant()?, cells.optional()?) {
+        (Some(at), Some(reason)) => Ok(Some(Ended { at, reason })),
+        (None, None) => Ok(None),
+        _ => Err(cells.corrupt()),
+    }
+}
+
+/// The session's last use: that of its grant used last.
+macro_rules! last_use {
+    () => {
+        "(SELECT max(grants.rotated_at_ms) FROM grants WHERE grants.session_id = sessions.id)"
+    };
+}
+pub(crate) use last_use;
+
 impl Store {
     /// A user's live sessions, newest first.
     pub async fn list_sessions(&self, user: &UserId, page: &Page) -> Result<Vec<Session>> {
-        todo!()
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            ", ",
+            last_use!(),
+            " FROM sessions WHERE user_id = $1 AND ended_at_ms IS NULL \
+              AND ($2 = '' OR (created_at_ms, id) < \
+                  (SELECT created_at_ms, id FROM sessions WHERE id = $2)) \
+              ORDER BY created_at_ms DESC, id DESC LIMIT $3"
+        );
+        let rows = sqlx::query(sql)
+            .bind(user.as_str())
+            .bind(page.after_text())
+            .bind(i64::from(page.limit))
+            .fetch_all(self.database.reader())
+            .await?;
+        rows.iter().map(|row| read_with_last_use(&mut Cells::of(row, "sessions"))).collect()
     }
 
     /// The session of this id, live or ended.
     pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>> {
-        todo!()
+        let sql = concat!("SELECT ", columns!(), ", ", last_use!(), " FROM sessions WHERE id = $1");
+        let row =
+            sqlx::query(sql).bind(id.to_string()).fetch_optional(self.database.reader()).await?;
+        row.map(|row| read_with_last_use(&mut Cells::of(&row, "sessions"))).transpose()
     }
+}
+
+fn read_with_last_use(cells: &mut Cells<'_>) -> Result<Session> {
+    let mut session = read(cells)?;
+    if let Some(last_use) = cells.optional_instant()? {
+        session.last_seen_at = session.last_seen_at.max(last_use);
+    }
+    Ok(session)
 }

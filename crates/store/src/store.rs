@@ -1,11 +1,15 @@
 //! The store: opened once, cloned freely.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use menshen_token::Seq;
 use tokio::sync::watch;
 
 use crate::Result;
+use crate::database::Database;
+use crate::database::listener::Listener;
+use crate::grants::queue::Queue;
 
 /// Where the database is and how it is used.
 #[derive(Clone, Debug)]
@@ -27,35 +31,60 @@ pub struct Page {
     pub limit: u32,
 }
 
-/// Everything that touches the database. Each method is one atomic use case.
+impl Page {
+    /// What to begin after; no id is empty. PostgreSQL accepts no NUL in a text.
+    pub(crate) fn after_text(&self) -> String {
+        self.after.as_deref().unwrap_or_default().replace('\0', "")
+    }
+}
+
+/// Everything that touches the database. Each method is one atomic use case. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) database: Database,
+    pub(crate) refreshes: Arc<Queue>,
+    _listener: Option<Arc<Listener>>,
+}
 
 impl Store {
     /// Connects, and brings the schema up to date. A SQLite file that does not exist is
     /// created, readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable), also for a URL that is
+    /// none of ours, and for a database that a newer version has written.
     pub async fn open(options: &StoreOptions) -> Result<Self> {
-        todo!()
+        let database = Database::open(options).await?;
+        let refreshes = Arc::new(Queue::start(&database));
+        let listener = database
+            .dialect
+            .is_shared()
+            .then(|| Arc::new(Listener::start(options.url.clone(), database.clone())));
+        let store = Self { database, refreshes, _listener: listener };
+        store.database.publish(store.head().await?.seq);
+        Ok(store)
     }
 
     /// Reads something, to tell whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        self.head().await.map(|_| ())
     }
 
     /// Whether other nodes may work on the same database.
     pub fn is_shared(&self) -> bool {
-        todo!()
+        self.database.dialect.is_shared()
     }
 
-    /// Waits for what is under way and closes every connection.
+    /// Waits for what is under way and closes every connection. What comes later, also through
+    /// clones, finds the database unavailable.
     pub async fn close(self) {
-        todo!()
+        self.database.close().await;
     }
 
     /// The position of the log, as far as it is known here. A hint: it moves after each local
     /// commit that appended, and when another node says that it has.
     pub fn head_changes(&self) -> watch::Receiver<Seq> {
-        todo!()
+        self.database.head_changes()
     }
 }

@@ -3,23 +3,68 @@
 use menshen_domain::User;
 use menshen_domain::credential::PasswordHash;
 use menshen_domain::user::Username;
-use menshen_token::{Timestamp, UserId};
+use menshen_token::{Reason, Revocation, Timestamp, UserId};
 use serde_json::{Map, Value};
 
-use crate::{Page, Receipt, Result, Store};
+use crate::database::row::Cells;
+use crate::revocations::{self, Covered};
+use crate::{Page, Receipt, Result, Store, Which};
+
+/// What [`read`] reads.
+macro_rules! columns {
+    () => {
+        "users.id, users.username, users.roles, users.claims, users.tokens_not_before_ms, \
+         users.created_at_ms, users.disabled_at_ms"
+    };
+}
+pub(crate) use columns;
+
+pub(crate) fn read(cells: &mut Cells<'_>) -> Result<User> {
+    Ok(User {
+        id: cells.parse()?,
+        username: cells.parse()?,
+        roles: cells.json()?,
+        claims: cells.json()?,
+        tokens_not_before: cells.instant()?,
+        created_at: cells.instant()?,
+        disabled_at: cells.optional_instant()?,
+    })
+}
 
 impl Store {
     /// Adds a user. [`Which::UserId`] or [`Which::Username`] may be taken.
-    ///
-    /// [`Which::UserId`]: crate::Which::UserId
-    /// [`Which::Username`]: crate::Which::Username
     pub async fn create_user(&self, user: &User, password: Option<&PasswordHash>) -> Result<()> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let sql = "SELECT id FROM users WHERE id = $1";
+                    let known =
+                        sqlx::query(sql).bind(user.id.as_str()).fetch_optional(tx.db()).await?;
+                    let which = if known.is_some() { Which::UserId } else { Which::Username };
+                    let sql = "INSERT INTO users (id, username, roles, claims, password_hash, \
+                    tokens_not_before_ms, created_at_ms, disabled_at_ms) \
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                    let insert = sqlx::query(sql)
+                        .bind(user.id.as_str())
+                        .bind(user.username.as_str())
+                        .bind(as_json(&user.roles))
+                        .bind(as_json(&user.claims))
+                        .bind(password.map(PasswordHash::as_str))
+                        .bind(user.tokens_not_before.as_millis())
+                        .bind(user.created_at.as_millis())
+                        .bind(user.disabled_at.map(Timestamp::as_millis));
+                    tx.execute(insert).await.map_err(|error| error.or_conflict(which))?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// The user of this id.
     pub async fn find_user(&self, id: &UserId) -> Result<Option<User>> {
-        todo!()
+        let sql = concat!("SELECT ", columns!(), " FROM users WHERE id = $1");
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_optional(self.database.reader()).await?;
+        row.map(|row| read(&mut Cells::of(&row, "users"))).transpose()
     }
 
     /// The user of this name, and the hash of their password if they have one.
@@ -27,12 +72,25 @@ impl Store {
         &self,
         name: &Username,
     ) -> Result<Option<(User, Option<PasswordHash>)>> {
-        todo!()
+        let sql = concat!("SELECT ", columns!(), ", password_hash FROM users WHERE username = $1");
+        let row =
+            sqlx::query(sql).bind(name.as_str()).fetch_optional(self.database.reader()).await?;
+        row.map(|row| {
+            let mut cells = Cells::of(&row, "users");
+            Ok((read(&mut cells)?, cells.optional_text()?.map(PasswordHash::from_stored)))
+        })
+        .transpose()
     }
 
     /// Users in the order of their ids.
     pub async fn list_users(&self, page: &Page) -> Result<Vec<User>> {
-        todo!()
+        let sql = concat!("SELECT ", columns!(), " FROM users WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = sqlx::query(sql)
+            .bind(page.after_text())
+            .bind(i64::from(page.limit))
+            .fetch_all(self.database.reader())
+            .await?;
+        rows.iter().map(|row| read(&mut Cells::of(row, "users"))).collect()
     }
 
     /// Replaces a user's roles and claims. Access tokens that say the old ones are dead;
@@ -44,16 +102,60 @@ impl Store {
         claims: &Map<String, Value>,
         now: Timestamp,
     ) -> Result<Option<Receipt>> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let latest = revocations::latest_of_user(tx, id).await?;
+                    let before = latest.cut_off(now);
+                    let sql = "UPDATE users SET roles = $2, claims = $3, \
+                    tokens_not_before_ms = $4 WHERE id = $1";
+                    let update = sqlx::query(sql)
+                        .bind(id.as_str())
+                        .bind(as_json(&roles))
+                        .bind(as_json(claims))
+                        .bind(before.as_millis());
+                    if tx.execute(update).await? == 0 {
+                        return Ok(None);
+                    }
+                    if latest.grants == 0 {
+                        return revocations::nothing_left(tx).await.map(Some);
+                    }
+                    let rule = Revocation::UserBefore(id.clone(), before);
+                    let expires_at = latest.rule_expires_at(now);
+                    let reason = Reason::ClaimsChanged;
+                    let entry = revocations::append(tx, rule, reason, now, expires_at).await?;
+                    let seq = entry.seq;
+                    Ok(Some(Receipt { seq, sessions: 0, grants: 0, appended: Some(entry) }))
+                })
+            })
+            .await
     }
 
     /// Bars a user, and ends everything they have. `None` when there is no such user.
     pub async fn disable_user(&self, id: &UserId, now: Timestamp) -> Result<Option<Receipt>> {
-        todo!()
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let sql = "UPDATE users SET disabled_at_ms = COALESCE(disabled_at_ms, $2) \
+                    WHERE id = $1";
+                    let update = sqlx::query(sql).bind(id.as_str()).bind(now.as_millis());
+                    if tx.execute(update).await? == 0 {
+                        return Ok(None);
+                    }
+                    let covered = Covered::User(id.clone());
+                    revocations::end(tx, &covered, Reason::UserDisabled, now).await.map(Some)
+                })
+            })
+            .await
     }
 
     /// Lets a user sign in again; whether there is such a user.
     pub async fn enable_user(&self, id: &UserId) -> Result<bool> {
-        todo!()
+        let sql = "UPDATE users SET disabled_at_ms = NULL WHERE id = $1";
+        self.database.change(|| sqlx::query(sql).bind(id.as_str())).await.map(|rows| rows > 0)
     }
+}
+
+fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("strings and JSON values always serialize")
 }

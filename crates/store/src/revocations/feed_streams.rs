@@ -1,8 +1,14 @@
 //! Which verifiers follow the feed, on all nodes, and how far each has come.
 
+use std::time::Duration;
+
 use menshen_token::{Seq, Timestamp};
 
+use crate::database::row::{Cells, as_column};
 use crate::{Result, Store};
+
+/// A stream that has not been reported for longer is taken for gone.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A verifier that follows the feed on one of the nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,16 +24,59 @@ pub struct FeedStream {
 impl Store {
     /// Tells the other nodes which streams are open here and how far they have come.
     pub async fn report_streams(&self, streams: &[FeedStream], now: Timestamp) -> Result<()> {
-        todo!()
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let sql = "INSERT INTO feed_streams (id, verifier, acknowledged_seq, seen_at_ms) \
+            VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET \
+            acknowledged_seq = excluded.acknowledged_seq, seen_at_ms = excluded.seen_at_ms";
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    for stream in streams {
+                        let upsert = sqlx::query(sql)
+                            .bind(stream.id.as_str())
+                            .bind(stream.verifier.as_str())
+                            .bind(as_column(stream.acknowledged.0))
+                            .bind(now.as_millis());
+                        tx.execute(upsert).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// The streams of all nodes that were reported within the last 10 seconds.
     pub async fn list_streams(&self, now: Timestamp) -> Result<Vec<FeedStream>> {
-        todo!()
+        let sql = "SELECT id, verifier, acknowledged_seq FROM feed_streams \
+            WHERE seen_at_ms >= $1 ORDER BY id";
+        let query = sqlx::query(sql).bind((now - SILENCE).as_millis());
+        let rows = query.fetch_all(self.database.reader()).await?;
+        rows.iter()
+            .map(|row| {
+                let mut cells = Cells::of(row, "feed_streams");
+                let (id, verifier) = (cells.text()?, cells.text()?);
+                Ok(FeedStream { id, verifier, acknowledged: cells.seq()? })
+            })
+            .collect()
     }
 
     /// Forgets streams that were closed.
     pub async fn forget_streams(&self, ids: &[String]) -> Result<()> {
-        todo!()
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    for id in ids {
+                        let sql = "DELETE FROM feed_streams WHERE id = $1";
+                        tx.execute(sqlx::query(sql).bind(id.as_str())).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 }

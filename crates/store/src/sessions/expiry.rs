@@ -1,18 +1,136 @@
 //! What time alone ends and deletes, in small steps that block nobody.
 
-use menshen_token::Timestamp;
+use std::time::Duration;
 
+use menshen_token::{GrantId, Reason, SessionId, Timestamp};
+
+use crate::database::Statement;
+use crate::database::row::Cells;
+use crate::revocations::{self, Covered};
 use crate::{Result, Store};
 
+const DAY: Duration = Duration::from_hours(24);
+
+/// How long a session can still be asked why it ended.
+const MEMORY: Duration = DAY.saturating_mul(30);
+
+/// How long an address stays familiar that nobody signs in from.
+const FAMILIAR: Duration = DAY.saturating_mul(90);
+
+/// How long a code is kept that has expired, so that a second redemption is noticed.
+const CODE: Duration = Duration::from_hours(1);
+
+/// How long an expired rule is kept, for followers that read the log a little late.
+const GRACE: Duration = Duration::from_mins(10);
+
 impl Store {
-    /// Ends sessions and grants whose lifetime is over, at most `limit` of each; how many
-    /// sessions ended. Appends nothing, because no token of theirs is alive.
+    /// Ends sessions and grants whose lifetime is over, at most `limit` of each, one by one;
+    /// how many sessions ended. Appends nothing, because no token of theirs is alive.
     pub async fn end_expired(&self, now: Timestamp, limit: u32) -> Result<u64> {
-        todo!()
+        let mut ended = 0;
+        for id in self.grants_to_sweep(now, limit).await? {
+            ended += self.sweep(id, now).await?;
+        }
+        let sql = "SELECT id FROM sessions \
+            WHERE ended_at_ms IS NULL AND absolute_expires_at_ms <= $1 LIMIT $2";
+        let query = sqlx::query(sql).bind(now.as_millis()).bind(i64::from(limit));
+        for row in query.fetch_all(self.database.reader()).await? {
+            let id: SessionId = Cells::of(&row, "sessions").parse()?;
+            let covered = &Covered::Session(id);
+            let receipt = self
+                .database
+                .write(|tx| {
+                    Box::pin(revocations::end_expired(tx, covered, Reason::AbsoluteTimeout, now))
+                })
+                .await?;
+            ended += receipt.sessions;
+        }
+        Ok(ended)
+    }
+
+    async fn grants_to_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<GrantId>> {
+        let sql = "SELECT id FROM grants WHERE ended_at_ms IS NULL AND sweep_at_ms <= $1 \
+            ORDER BY sweep_at_ms LIMIT $2";
+        let query = sqlx::query(sql).bind(now.as_millis()).bind(i64::from(limit));
+        let rows = query.fetch_all(self.database.reader()).await?;
+        rows.iter().map(|row| Cells::of(row, "grants").parse()).collect()
+    }
+
+    /// Ends a grant that has expired, or notes when to look again.
+    async fn sweep(&self, id: GrantId, now: Timestamp) -> Result<u64> {
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let covered = Covered::ExpiredGrant(id);
+                    revocations::lock(tx, &covered).await?;
+                    // Never later than the absolute expiry, which caps the idle one.
+                    let sql = "UPDATE grants SET sweep_at_ms = idle_expires_at_ms \
+                    WHERE id = $1 AND idle_expires_at_ms > $2";
+                    let later = sqlx::query(sql).bind(id.to_string()).bind(now.as_millis());
+                    if tx.execute(later).await? > 0 {
+                        return Ok(0);
+                    }
+                    let sql = "SELECT absolute_expires_at_ms FROM grants WHERE id = $1";
+                    let row = sqlx::query(sql).bind(id.to_string()).fetch_optional(tx.db()).await?;
+                    let Some(row) = row else { return Ok(0) };
+                    let too_old = Cells::of(&row, "grants").instant()? <= now;
+                    let reason =
+                        if too_old { Reason::AbsoluteTimeout } else { Reason::IdleTimeout };
+                    let receipt = revocations::end_expired(tx, &covered, reason, now).await?;
+                    Ok(receipt.sessions)
+                })
+            })
+            .await
     }
 
     /// Deletes rows that cannot matter any more, at most `limit` of each kind; how many.
     pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<u64> {
-        todo!()
+        let mut deleted = self.compact(now - GRACE, limit).await?;
+        for (sql, before) in [
+            (
+                "DELETE FROM authorization_codes WHERE hash IN (SELECT hash \
+                 FROM authorization_codes WHERE expires_at_ms <= $1 LIMIT $2)",
+                now - CODE,
+            ),
+            (
+                "DELETE FROM consumed WHERE (kind, value) IN (SELECT kind, value \
+                 FROM consumed WHERE expires_at_ms <= $1 LIMIT $2)",
+                now,
+            ),
+            (
+                "DELETE FROM login_attempts WHERE bucket IN (SELECT bucket \
+                 FROM login_attempts WHERE last_at_ms <= $1 LIMIT $2)",
+                now - DAY,
+            ),
+            (
+                "DELETE FROM familiar_addresses WHERE (user_id, address) IN (SELECT user_id, \
+                 address FROM familiar_addresses WHERE last_at_ms <= $1 LIMIT $2)",
+                now - FAMILIAR,
+            ),
+            (
+                "DELETE FROM feed_streams WHERE id IN (SELECT id \
+                 FROM feed_streams WHERE seen_at_ms <= $1 LIMIT $2)",
+                now - Duration::from_mins(1),
+            ),
+            (
+                "DELETE FROM signing_keys WHERE id IN (SELECT id \
+                 FROM signing_keys WHERE removed_at_ms <= $1 LIMIT $2)",
+                now - MEMORY,
+            ),
+            // Its grants go with it, so all of them must have ended as long ago.
+            (
+                "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+                 WHERE ended_at_ms <= $1 AND NOT EXISTS (SELECT 1 FROM grants \
+                 WHERE grants.session_id = sessions.id \
+                 AND (grants.ended_at_ms IS NULL OR grants.ended_at_ms > $1)) LIMIT $2)",
+                now - MEMORY,
+            ),
+        ] {
+            let delete = || -> Statement {
+                sqlx::query(sql).bind(before.as_millis()).bind(i64::from(limit))
+            };
+            deleted += self.database.change(delete).await?;
+        }
+        Ok(deleted)
     }
 }

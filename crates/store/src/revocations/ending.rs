@@ -1,0 +1,255 @@
+//! Ending sessions and grants: the only statements that do, each with its rule.
+
+use menshen_token::{
+    ClientId, Entry, GrantId, MAX_LEEWAY, Reason, Revocation, SessionId, Timestamp, UserId,
+};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::{Receipt, append, longest, nothing_left};
+use crate::Result;
+use crate::database::row::Cells;
+use crate::database::{Statement, Tx};
+
+/// What is ended together.
+#[derive(Clone, Debug)]
+pub(crate) enum Covered {
+    /// A grant, and its session when the same client opened it and nothing else lives in it.
+    Grant(GrantId),
+    /// A session, and its grants except those that outlive it.
+    Session(SessionId),
+    /// A session and all its grants.
+    WholeSession(SessionId),
+    /// All that a user has.
+    User(UserId),
+    /// All that a client has, and the sessions it opened in which nothing else lives.
+    Client(ClientId),
+    /// A grant whose time is over, and its session when nothing else lives in it, whoever
+    /// opened it.
+    ExpiredGrant(GrantId),
+}
+
+/// Ends what is covered and appends the rules that kill its tokens.
+pub(crate) async fn end(
+    tx: &mut Tx<'_>,
+    covered: &Covered,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<Receipt> {
+    lock(tx, covered).await?;
+    let latest = latest(tx, covered).await?;
+    let offline = offline_grants(tx, covered).await?;
+    let (sessions, grants) = close(tx, covered, reason, now).await?;
+    // A client has tokens that belong to no grant: those it got for itself.
+    if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
+        return nothing_left(tx).await;
+    }
+    let mut entry = None;
+    for (grant_id, access_expires_at) in offline {
+        let expires_at = access_expires_at.max(now) + MAX_LEEWAY;
+        entry = Some(append(tx, Revocation::Grant(grant_id), reason, now, expires_at).await?);
+    }
+    let last = append_rule(tx, covered, &latest, reason, now).await?;
+    let entry = last.or(entry);
+    match entry {
+        Some(entry) => Ok(Receipt { seq: entry.seq, sessions, grants, appended: Some(entry) }),
+        None => Ok(Receipt { sessions, grants, ..nothing_left(tx).await? }),
+    }
+}
+
+/// Ends a session or grant whose time is over. No rule is needed, because none of its tokens
+/// can be alive; should one be, it gets one.
+pub(crate) async fn end_expired(
+    tx: &mut Tx<'_>,
+    covered: &Covered,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<Receipt> {
+    lock(tx, covered).await?;
+    if latest(tx, covered).await?.access_expires_at > now {
+        return end(tx, covered, reason, now).await;
+    }
+    let (sessions, grants) = close(tx, covered, reason, now).await?;
+    Ok(Receipt { sessions, grants, ..nothing_left(tx).await? })
+}
+
+/// The latest instants over what is about to end.
+pub(crate) struct Latest {
+    /// Of the live grants, the latest issue time of an access token.
+    pub(crate) issued_at: Timestamp,
+    /// And the latest expiry.
+    pub(crate) access_expires_at: Timestamp,
+    /// How many grants live.
+    pub(crate) grants: u64,
+}
+
+impl Latest {
+    /// An instant after everything that has been issued, and not in the past.
+    pub(crate) fn cut_off(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.max(self.issued_at).as_millis().saturating_add(1))
+    }
+
+    /// When a rule over these grants can be forgotten.
+    pub(crate) fn rule_expires_at(&self, now: Timestamp) -> Timestamp {
+        self.access_expires_at.max(now) + MAX_LEEWAY
+    }
+}
+
+/// The latest instants over a user's live grants, locked.
+pub(crate) async fn latest_of_user(tx: &mut Tx<'_>, id: &UserId) -> Result<Latest> {
+    let covered = Covered::User(id.clone());
+    lock(tx, &covered).await?;
+    latest(tx, &covered).await
+}
+
+async fn append_rule(
+    tx: &mut Tx<'_>,
+    covered: &Covered,
+    latest: &Latest,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<Option<Entry>> {
+    let cut_off = latest.cut_off(now);
+    let mut expires_at = latest.rule_expires_at(now);
+    let rule = match covered {
+        Covered::Grant(id) | Covered::ExpiredGrant(id) => Revocation::Grant(*id),
+        Covered::Session(id) | Covered::WholeSession(id) => Revocation::Session(*id),
+        Covered::User(id) => {
+            let sql = "UPDATE users SET tokens_not_before_ms = $2 WHERE id = $1";
+            tx.execute(sqlx::query(sql).bind(id.as_str()).bind(cut_off.as_millis())).await?;
+            Revocation::UserBefore(id.clone(), cut_off)
+        }
+        Covered::Client(id) => {
+            expires_at = cut_off + longest(tx);
+            Revocation::ClientBefore(id.clone(), cut_off)
+        }
+    };
+    append(tx, rule, reason, now, expires_at).await.map(Some)
+}
+
+/// Locks everything that may be covered, in the order that everyone follows.
+pub(crate) async fn lock(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
+    let owner = match covered {
+        Covered::User(_) => Some("SELECT id FROM users WHERE id = $1 FOR UPDATE"),
+        Covered::Client(_) => Some("SELECT id FROM clients WHERE id = $1 FOR UPDATE"),
+        _ => None,
+    };
+    if let Some(owner) = owner {
+        tx.lock(sqlx::query(owner).bind(covered.id())).await?;
+    }
+    // Counting, because of many rows only the locks are wanted.
+    let sql = "SELECT count(*) FROM (SELECT id FROM sessions WHERE {} \
+        AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked";
+    tx.lock(covered.statement(sql, covered.sessions_to_lock())).await?;
+    let sql = "SELECT count(*) FROM (SELECT id FROM grants WHERE {} \
+        AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked";
+    tx.lock(covered.statement(sql, covered.grants())).await
+}
+
+async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
+    let sql = "SELECT max(issued_at_ms), max(access_expires_at_ms), count(*) FROM grants \
+        WHERE {} AND ended_at_ms IS NULL";
+    let row = covered.statement(sql, covered.grants()).fetch_one(tx.db()).await?;
+    let mut cells = Cells::of(&row, "grants");
+    let long_ago = Timestamp::from_millis(i64::MIN);
+    Ok(Latest {
+        issued_at: cells.optional_instant()?.unwrap_or(long_ago),
+        access_expires_at: cells.optional_instant()?.unwrap_or(long_ago),
+        grants: cells.count()?,
+    })
+}
+
+/// The live grants whose tokens do not name the session that ends, and when those expire.
+async fn offline_grants(tx: &mut Tx<'_>, covered: &Covered) -> Result<Vec<(GrantId, Timestamp)>> {
+    let Covered::WholeSession(id) = covered else { return Ok(Vec::new()) };
+    let sql = "SELECT id, access_expires_at_ms FROM grants WHERE session_id = $1 \
+        AND outlives_session_since_ms IS NOT NULL AND ended_at_ms IS NULL ORDER BY id";
+    let rows = sqlx::query(sql).bind(id.to_string()).fetch_all(tx.db()).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = Cells::of(row, "grants");
+            Ok((cells.parse()?, cells.instant()?))
+        })
+        .collect()
+}
+
+/// How many sessions and grants were live and have now ended.
+async fn close(
+    tx: &mut Tx<'_>,
+    covered: &Covered,
+    reason: Reason,
+    now: Timestamp,
+) -> Result<(u64, u64)> {
+    let sessions = "UPDATE sessions SET ended_at_ms = $2, ended_reason = $3 \
+        WHERE {} AND ended_at_ms IS NULL";
+    let grants = "UPDATE grants SET ended_at_ms = $2, ended_reason = $3 \
+        WHERE {} AND ended_at_ms IS NULL";
+    let sessions = covered.statement(sessions, covered.sessions());
+    let sessions = sessions.bind(now.as_millis()).bind(reason.as_str());
+    let grants = covered.statement(grants, covered.grants());
+    let grants = grants.bind(now.as_millis()).bind(reason.as_str());
+    Ok((tx.execute(sessions).await?, tx.execute(grants).await?))
+}
+
+impl Covered {
+    /// The sessions that end.
+    fn sessions(&self) -> &'static str {
+        match self {
+            Self::Session(_) | Self::WholeSession(_) => "id = $1",
+            Self::User(_) => "user_id = $1",
+            Self::Client(_) => {
+                "client_id = $1 AND NOT EXISTS (SELECT 1 FROM grants \
+                 WHERE grants.session_id = sessions.id AND grants.client_id <> $1 \
+                 AND grants.ended_at_ms IS NULL AND grants.outlives_session_since_ms IS NULL)"
+            }
+            Self::Grant(_) => {
+                "(id, client_id) = (SELECT session_id, client_id FROM grants WHERE id = $1) \
+                 AND NOT EXISTS (SELECT 1 FROM grants \
+                 WHERE grants.session_id = sessions.id AND grants.id <> $1 \
+                 AND grants.ended_at_ms IS NULL AND grants.outlives_session_since_ms IS NULL)"
+            }
+            Self::ExpiredGrant(_) => {
+                "id = (SELECT session_id FROM grants WHERE id = $1) \
+                 AND NOT EXISTS (SELECT 1 FROM grants \
+                 WHERE grants.session_id = sessions.id AND grants.id <> $1 \
+                 AND grants.ended_at_ms IS NULL AND grants.outlives_session_since_ms IS NULL)"
+            }
+        }
+    }
+
+    /// The sessions that may end, told without looking at what else lives in them.
+    fn sessions_to_lock(&self) -> &'static str {
+        match self {
+            Self::Session(_) | Self::WholeSession(_) => "id = $1",
+            Self::User(_) => "user_id = $1",
+            Self::Client(_) => "client_id = $1",
+            Self::Grant(_) | Self::ExpiredGrant(_) => {
+                "id = (SELECT session_id FROM grants WHERE id = $1)"
+            }
+        }
+    }
+
+    /// The grants that end.
+    fn grants(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "session_id = $1 AND outlives_session_since_ms IS NULL",
+            Self::WholeSession(_) => "session_id = $1",
+            Self::User(_) => "user_id = $1",
+            Self::Client(_) => "client_id = $1",
+            Self::Grant(_) | Self::ExpiredGrant(_) => "id = $1",
+        }
+    }
+
+    fn id(&self) -> String {
+        match self {
+            Self::Grant(id) | Self::ExpiredGrant(id) => id.to_string(),
+            Self::Session(id) | Self::WholeSession(id) => id.to_string(),
+            Self::User(id) => id.to_string(),
+            Self::Client(id) => id.to_string(),
+        }
+    }
+
+    /// A statement with a condition of ours in place of `{}` and the id as its `$1`.
+    fn statement(&self, sql: &str, condition: &'static str) -> Statement {
+        sqlx::query(AssertSqlSafe(sql.replace("{}", condition)).into_sql_str()).bind(self.id())
+    }
+}
