@@ -158,3 +158,6 @@ impl<K: Clone + Eq + Hash> Cutoffs<K> {
         (self.hasher.hash_one(name) % SHARDS as u64) as usize
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -179,8 +179,8 @@ impl VerifierBuilder {
         }
         let credentials = self.credentials.clone().ok_or(BuildError::MissingCredentials)?;
         let issuer_name = self.issuer.clone();
-        let issuer =
-            Arc::new(Issuer::new(http, &self.issuer, credentials, name, Arc::clone(&self.clock)));
+        let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
+        let issuer = Arc::new(Issuer::new(http, &self.issuer, credentials, name, clock));
         let shared = Arc::new(self.into_shared());
 
         let follower = Follower::new(Arc::clone(&shared), Arc::clone(&issuer));

@@ -283,3 +283,6 @@ impl Drop for Tasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,8 @@ fn what_has_expired_is_forgotten() {
 #[test]
 fn ids_that_share_their_upper_half_are_told_apart() {
     let mut index = IdIndex::default();
-    index.insert((0..10_000).map(|id| (id * 2, LATER)).collect(), NOW);
-    assert!((0..10_000).all(|id| index.contains(id * 2) && !index.contains(id * 2 + 1)));
+    index.insert((0..1_000).map(|id| (id * 2, LATER)).collect(), NOW);
+    assert!((0..1_000).all(|id| index.contains(id * 2) && !index.contains(id * 2 + 1)));
 }
 
 proptest! {

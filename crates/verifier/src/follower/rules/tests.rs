@@ -239,3 +239,55 @@ fn a_log_that_was_put_back_is_noticed() {
     held.connect(Some(Seq(8)));
     assert_eq!(held.apply(heartbeat(5), NOW), Err(Broken::Backwards));
 }
+
+#[derive(serde::Deserialize)]
+struct Vectors {
+    streams: Vec<Stream>,
+}
+
+#[derive(serde::Deserialize)]
+struct Stream {
+    name: String,
+    resumed: Option<Seq>,
+    events: Vec<Event>,
+    outcome: String,
+    applied: Option<Seq>,
+}
+
+#[derive(serde::Deserialize)]
+struct Event {
+    event: String,
+    data: String,
+}
+
+#[test]
+fn streams_end_as_the_vectors_say() {
+    let vectors = include_str!("../../../../../vectors/frames.json");
+    let vectors: Vectors = serde_json::from_str(vectors).expect("well-formed vectors");
+    for stream in vectors.streams {
+        let mut held = HeldRules::default();
+        if let Some(before) = stream.resumed {
+            held.connect(None);
+            held.apply(snapshot(before.0, true), NOW).expect("a whole one");
+        }
+        held.connect(stream.resumed);
+        let mut outcome = "waiting";
+        for Event { event, data } in stream.events {
+            let frame = Frame::parse(&event, &data).expect("a well-formed frame");
+            outcome = match held.apply(frame, NOW) {
+                Ok(Step::Collected | Step::Moved) => "waiting",
+                Ok(Step::Complete(_)) => "complete",
+                Err(_) => "broken",
+            };
+            if outcome == "broken" {
+                break;
+            }
+        }
+        assert_eq!(
+            (outcome, held.applied()),
+            (&*stream.outcome, stream.applied),
+            "{}",
+            stream.name
+        );
+    }
+}
