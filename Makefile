@@ -24,7 +24,7 @@ format: toolchain ## format the code
 	cargo fmt --all
 
 crash: toolchain ## kill the server a hundred times under load, and look for what it forgot
-	MENSHEN_KILLS=100 scripts/with-postgres cargo test -p menshen-checks --test stories crash
+	MENSHEN_KILLS=100 scripts/with-postgres cargo test -p menshen-checks --test stories crashes
 
 bench: toolchain ## measure, side by side in one run
 	scripts/with-postgres scripts/bench $(ARGS)
