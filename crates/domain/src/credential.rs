@@ -27,6 +27,21 @@ impl Default for HashingCost {
     }
 }
 
+impl HashingCost {
+    /// Whether argon2 allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCost`] when it does not.
+    pub fn check(self) -> Result<(), InvalidCost> {
+        self.params().map(|_| ())
+    }
+
+    fn params(self) -> Result<Params, InvalidCost> {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(32)).map_err(|_| InvalidCost)
+    }
+}
+
 /// The cost is outside what RFC 9106 section 3.1 allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("password hashing cost is out of range")]
@@ -76,8 +91,7 @@ impl PasswordHasher {
     ///
     /// [`InvalidCost`] when argon2 does not allow it.
     pub fn new(cost: HashingCost) -> Result<Self, InvalidCost> {
-        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
-            .map_err(|_| InvalidCost)?;
+        let params = cost.params()?;
         let mut hasher = Self { params, memory: Vec::new(), decoy: PasswordHash(String::new()) };
         hasher.decoy = hasher.hash(&Secret::new(String::new()), [0; 16]);
         Ok(hasher)

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod code;
 pub mod credential;
+pub mod dpop_nonce;
 pub mod grant;
 pub mod logout_handle;
 pub mod mac_key;

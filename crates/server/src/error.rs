@@ -12,6 +12,9 @@ use menshen_store::StoreError;
 use menshen_token::Reason;
 use serde_json::{Map, Value};
 
+use crate::hashing::Busy;
+use crate::keyring::KeyringError;
+
 /// An answer of an OAuth endpoint other than success (RFC 6749 section 5.2, RFC 6750 section
 /// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2).
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,13 @@ pub enum OAuthError {
     /// A parameter is missing, malformed or given twice. The sentence says which.
     #[error("{0}")]
     InvalidRequest(&'static str),
+    /// A parameter that must be there is not.
+    #[error("the parameter {0} is missing")]
+    MissingParameter(&'static str),
+    /// The token to exchange is worth nothing (RFC 8693 section 2.2.2 asks for this code); with
+    /// the reason, for the client that owned it.
+    #[error("the subject token is invalid, expired or revoked")]
+    InvalidSubjectToken(Option<Reason>),
     /// The body is not `application/x-www-form-urlencoded`.
     #[error("the request body must be application/x-www-form-urlencoded")]
     UnsupportedMediaType,
@@ -35,7 +45,7 @@ pub enum OAuthError {
     #[error("this client may not do this")]
     UnauthorizedClient,
     /// The grant type is not one of ours.
-    #[error("unsupported grant type")]
+    #[error("this grant type is not supported")]
     UnsupportedGrantType,
     /// The scope is malformed or beyond what the client may ask for.
     #[error("the requested scope is invalid or exceeds what this client may ask for")]
@@ -43,8 +53,9 @@ pub enum OAuthError {
     /// User name or password is wrong, or the user may not sign in: one answer for all.
     #[error("the user name or password is wrong")]
     AccessDenied,
-    /// More is needed from the user; `auth_session` continues this attempt.
-    #[error("more information is needed to sign in")]
+    /// More is needed from the user: the password is the only way in, so this attempt has no
+    /// `auth_session`, and the next one begins anew.
+    #[error("a user name and a password are needed to sign in")]
     InsufficientAuthorization,
     /// The DPoP proof does not hold. The sentence says what.
     #[error("{0}")]
@@ -52,6 +63,12 @@ pub enum OAuthError {
     /// The DPoP proof must carry this nonce.
     #[error("the DPoP proof must carry the nonce given")]
     UseDpopNonce(String),
+    /// At a resource: the DPoP proof does not hold (RFC 9449 section 7.1).
+    #[error("{0}")]
+    RefusedProof(&'static str),
+    /// At a resource: the DPoP proof must carry this nonce (RFC 9449 section 9).
+    #[error("the DPoP proof must carry the nonce given")]
+    NonceRequired(String),
     /// At a resource: the access token is missing. No error code, as RFC 6750 section 3 asks.
     #[error("an access token is required")]
     MissingToken,
@@ -76,7 +93,9 @@ impl OAuthError {
     /// The one table: HTTP status and error code.
     const fn row(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::InvalidRequest(_)
+            | Self::MissingParameter(_)
+            | Self::InvalidSubjectToken(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request")
             }
@@ -92,6 +111,8 @@ impl OAuthError {
             }
             Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
             Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
+            Self::RefusedProof(_) => (StatusCode::UNAUTHORIZED, "invalid_dpop_proof"),
+            Self::NonceRequired(_) => (StatusCode::UNAUTHORIZED, "use_dpop_nonce"),
             Self::MissingToken => (StatusCode::UNAUTHORIZED, ""),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
@@ -101,20 +122,56 @@ impl OAuthError {
         }
     }
 
+    /// The same finding at a resource, which answers with a challenge.
+    #[must_use]
+    pub fn at_resource(self) -> Self {
+        match self {
+            Self::InvalidDpopProof(sentence) => Self::RefusedProof(sentence),
+            Self::UseDpopNonce(nonce) => Self::NonceRequired(nonce),
+            other => other,
+        }
+    }
+
     /// The `WWW-Authenticate` challenge that belongs to it, if one does.
     fn challenge(&self) -> Option<String> {
         let (_, code) = self.row();
+        let error = || format!("error=\"{code}\", error_description=\"{self}\"");
         match self {
             Self::InvalidClient => Some("Basic realm=\"menshen\"".to_owned()),
-            Self::MissingToken => Some("Bearer".to_owned()),
-            Self::InvalidToken => {
-                Some(format!("Bearer error=\"{code}\", error_description=\"{self}\""))
+            Self::MissingToken => Some(ANY_TOKEN.to_owned()),
+            Self::InvalidToken => Some(format!("Bearer {}", error())),
+            Self::InsufficientScope(scope) => {
+                Some(format!("Bearer {}, scope=\"{scope}\"", error()))
             }
-            Self::InsufficientScope(scope) => Some(format!(
-                "Bearer error=\"{code}\", error_description=\"{self}\", scope=\"{scope}\""
-            )),
+            Self::RefusedProof(_) | Self::NonceRequired(_) => {
+                Some(format!("DPoP {}, algs=\"{PROOF_ALGORITHMS}\"", error()))
+            }
             _ => None,
         }
+    }
+}
+
+/// What a DPoP proof may be signed with: [`menshen_token::dpop::ALGORITHMS`].
+const PROOF_ALGORITHMS: &str = "ES256 EdDSA PS256";
+
+/// The challenge when no access token was sent: no error code, as RFC 6750 section 3 asks.
+const ANY_TOKEN: &str = "Bearer, DPoP algs=\"ES256 EdDSA PS256\"";
+
+impl From<KeyringError> for OAuthError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Store(error) => error.into(),
+            defect => {
+                tracing::error!(error = %defect, cause = ?defect, "cannot sign");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<Busy> for OAuthError {
+    fn from(_: Busy) -> Self {
+        Self::Unavailable
     }
 }
 
@@ -134,7 +191,7 @@ impl IntoResponse for OAuthError {
             body.insert("error".to_owned(), code.into());
             body.insert("error_description".to_owned(), self.to_string().into());
         }
-        if let Self::InvalidGrant(Some(reason)) = self {
+        if let Self::InvalidGrant(Some(reason)) | Self::InvalidSubjectToken(Some(reason)) = self {
             body.insert("reason".to_owned(), reason.as_str().into());
             body.insert("reason_description".to_owned(), reason.sentence().into());
         }
@@ -149,7 +206,9 @@ impl IntoResponse for OAuthError {
             set(header::WWW_AUTHENTICATE, &challenge);
         }
         match &self {
-            Self::UseDpopNonce(nonce) => set(HeaderName::from_static("dpop-nonce"), nonce),
+            Self::UseDpopNonce(nonce) | Self::NonceRequired(nonce) => {
+                set(HeaderName::from_static("dpop-nonce"), nonce);
+            }
             Self::TooManyAttempts(wait) => {
                 set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
             }
@@ -173,6 +232,9 @@ pub enum ApiError {
     /// The access token is worth nothing.
     #[error("the access token is invalid, expired or revoked")]
     InvalidToken,
+    /// The DPoP proof must carry this nonce (RFC 9449 section 9).
+    #[error("the DPoP proof must carry the nonce given")]
+    NonceRequired(String),
     /// The access token lacks this scope.
     #[error("the access token lacks a required scope")]
     InsufficientScope(&'static str),
@@ -182,6 +244,9 @@ pub enum ApiError {
     /// There is no such thing, or it is not the caller's.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// The path is known, the method is not one of its own.
+    #[error("this path does not answer to this method")]
+    MethodNotAllowed,
     /// It exists already.
     #[error("this {0} is taken")]
     Conflict(&'static str),
@@ -209,9 +274,11 @@ impl ApiError {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token"),
+            Self::NonceRequired(_) => (StatusCode::UNAUTHORIZED, "use-dpop-nonce"),
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient-scope"),
             Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
@@ -230,6 +297,18 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<KeyringError> for ApiError {
+    fn from(error: KeyringError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::Unavailable
+    }
+}
+
 impl From<OAuthError> for ApiError {
     /// For the checks that both kinds of endpoint share: the access token and its proof.
     fn from(error: OAuthError) -> Self {
@@ -237,11 +316,14 @@ impl From<OAuthError> for ApiError {
             OAuthError::MissingToken => Self::MissingToken,
             OAuthError::InvalidToken
             | OAuthError::InvalidDpopProof(_)
-            | OAuthError::UseDpopNonce(_) => Self::InvalidToken,
+            | OAuthError::UseDpopNonce(_)
+            | OAuthError::RefusedProof(_) => Self::InvalidToken,
+            OAuthError::NonceRequired(nonce) => Self::NonceRequired(nonce),
             OAuthError::InsufficientScope(scope) => Self::InsufficientScope(scope),
             OAuthError::TooManyAttempts(wait) => Self::TooManyAttempts(wait),
             OAuthError::Unavailable => Self::Unavailable,
             OAuthError::TooLarge => Self::TooLarge,
+            OAuthError::Internal => Self::Internal,
             other => Self::Invalid(other.to_string()),
         }
     }
@@ -267,7 +349,11 @@ impl IntoResponse for ApiError {
         set(header::CONTENT_TYPE, "application/problem+json");
         set(header::CACHE_CONTROL, "no-store");
         match &self {
-            Self::MissingToken => set(header::WWW_AUTHENTICATE, "Bearer"),
+            Self::MissingToken => set(header::WWW_AUTHENTICATE, ANY_TOKEN),
+            Self::NonceRequired(nonce) => {
+                set(HeaderName::from_static("dpop-nonce"), nonce);
+                set(header::WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\"");
+            }
             Self::InvalidToken => {
                 set(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
             }
@@ -303,3 +389,6 @@ fn log_store_error(error: &StoreError) -> bool {
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! What this server can do, for clients to read (RFC 8414, OpenID Connect Discovery 1.0): only
+//! what is true today.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use menshen_token::dpop;
+use serde_json::{Value, json};
+
+use super::{authorize_challenge, introspect, jwks, revoke, token, userinfo};
+use crate::app::App;
+
+/// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`:
+/// the same document.
+pub(crate) async fn get(State(app): State<App>) -> Response {
+    let age = format!("public, max-age={}", app.config.keys_cached_for.as_secs());
+    ([(header::CACHE_CONTROL, age)], Json(document(&app))).into_response()
+}
+
+fn document(app: &App) -> Value {
+    let endpoint = |path| app.config.endpoint(path);
+    let client_methods = ["none", "client_secret_basic", "client_secret_post"];
+    json!({
+        "issuer": app.config.issuer(),
+        "authorization_challenge_endpoint": endpoint(authorize_challenge::PATH),
+        "token_endpoint": endpoint(token::PATH),
+        "revocation_endpoint": endpoint(revoke::PATH),
+        "introspection_endpoint": endpoint(introspect::PATH),
+        "userinfo_endpoint": endpoint(userinfo::PATH),
+        "jwks_uri": endpoint(jwks::PATH),
+        "response_types_supported": ["code"],
+        "grant_types_supported": token::GRANT_TYPES,
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": client_methods,
+        "revocation_endpoint_auth_methods_supported": client_methods,
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "Bearer", "DPoP"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(|one| one.as_str()),
+        "subject_types_supported": ["public"],
+    })
+}

@@ -1,0 +1,10 @@
+//! The OAuth endpoints: each module is one of them, named after its path.
+
+pub(crate) mod authorize_challenge;
+mod client_auth;
+pub(crate) mod discovery;
+pub(crate) mod introspect;
+pub(crate) mod jwks;
+pub(crate) mod revoke;
+pub(crate) mod token;
+pub(crate) mod userinfo;

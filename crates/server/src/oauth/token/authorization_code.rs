@@ -1,0 +1,75 @@
+//! `grant_type=authorization_code`: a code opens a session (RFC 6749 section 4.1.3).
+
+use axum::response::Response;
+use menshen_domain::SecretHash;
+use menshen_domain::refresh_token::Seed;
+use menshen_store::{CodeRefusal, Fresh, Receipt, Redeemed, Redemption};
+use menshen_token::{GrantId, Reason, SessionId};
+
+use super::TokenRequest;
+use super::response::{self, Narrowing, Occasion};
+use crate::app::App;
+use crate::error::OAuthError;
+
+/// The length of a code of ours: 32 bytes as base64url. Other texts need no look-up.
+const CODE_CHARACTERS: usize = 43;
+
+/// Redeems a code. One that is presented twice ends what it opened.
+pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
+    let app = request.app;
+    let code = request.form.require("code")?;
+    let proof = response::proof(request).await?;
+    if code.len() != CODE_CHARACTERS {
+        return Err(OAuthError::InvalidGrant(None));
+    }
+    let redemption = Redemption {
+        code: SecretHash::of(code.as_bytes()),
+        client_id: request.client.id.clone(),
+        verifier: request.form.text("code_verifier").map(str::to_owned),
+        proof: proof.clone(),
+        fresh: fresh(app),
+    };
+    match app.store.redeem_code(&redemption, app.now()).await? {
+        Redeemed::Opened { issued, displaced } => {
+            displaced.iter().for_each(super::count_ended);
+            let narrowing = Narrowing { scope: None, proof };
+            response::of_session(app, *issued, narrowing, Occasion::SignIn).await
+        }
+        Redeemed::Refused(refusal) => Err(refused(request, refusal)),
+        Redeemed::Replayed(receipt) => Err(replayed(request, &receipt)),
+    }
+}
+
+fn fresh(app: &App) -> Fresh {
+    Fresh {
+        session_id: SessionId::from_bytes(app.random()),
+        grant_id: GrantId::from_bytes(app.random()),
+        seed: Seed::from_random(app.random()),
+        mac_key_id: app.keyring.mac_keys().current().id().clone(),
+    }
+}
+
+fn refused(request: &TokenRequest<'_>, refusal: CodeRefusal) -> OAuthError {
+    tracing::info!(client.id = %request.client.id, code.refusal = ?refusal, "code refused");
+    match refusal {
+        CodeRefusal::Unknown
+        | CodeRefusal::Expired
+        | CodeRefusal::WrongClient
+        | CodeRefusal::WrongVerifier => OAuthError::InvalidGrant(None),
+        CodeRefusal::WrongKey => {
+            OAuthError::InvalidDpopProof("the code is bound to a key that was not proved")
+        }
+        CodeRefusal::UserDisabled => OAuthError::InvalidGrant(Some(Reason::UserDisabled)),
+        CodeRefusal::ClientDisabled => OAuthError::InvalidClient,
+    }
+}
+
+fn replayed(request: &TokenRequest<'_>, receipt: &Receipt) -> OAuthError {
+    tracing::warn!(
+        client.id = %request.client.id,
+        sessions = receipt.sessions,
+        "an authorization code was presented twice; what it opened has been ended"
+    );
+    super::count_ended(receipt);
+    OAuthError::InvalidGrant(Some(Reason::AuthorizationCodeReuse))
+}

@@ -1,0 +1,210 @@
+//! A token response (RFC 6749 section 5.1): the access token minted, the refresh token derived
+//! from what the store issued.
+
+use axum::Json;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+use menshen_domain::client::Renewal;
+use menshen_domain::{Secret, logout_handle, refresh_token};
+use menshen_store::Issued;
+use menshen_token::{AccessToken, Algorithm, Jti, KeyId, Scope, Thumbprint, Timestamp};
+use serde::Serialize;
+
+use super::TokenRequest;
+use crate::app::App;
+use crate::error::OAuthError;
+use crate::keyring::KeyringError;
+use crate::sender;
+
+/// The type of the one kind of token that an exchange takes and gives (RFC 8693 section 3).
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// On which occasion tokens are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A session was opened: its logout handle goes with them, this once.
+    SignIn,
+    /// It was renewed by a refresh token.
+    Refresh,
+    /// An access token was exchanged for the next.
+    Exchange,
+}
+
+/// What a client gets.
+#[derive(Serialize)]
+struct TokenResponse<'a> {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds from now until the access token expires.
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logout_handle: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+}
+
+/// What the request narrows its access token to.
+pub(super) struct Narrowing {
+    /// The scope, when it asks for less than was allowed.
+    pub(super) scope: Option<Scope>,
+    /// The key that it proved possession of.
+    pub(super) proof: Option<Thumbprint>,
+}
+
+/// Gives the tokens of a session.
+pub(super) async fn of_session(
+    app: &App,
+    issued: Issued,
+    narrowing: Narrowing,
+    occasion: Occasion,
+) -> Result<Response, OAuthError> {
+    let Issued { grant, session, user, client, access_expires_at, .. } = issued;
+    let mac_keys = app.keyring.mac_keys();
+    let refresh_token = match client.policy.renewal {
+        Renewal::RefreshToken => {
+            let Some(key) = mac_keys.find(&grant.mac_key_id) else {
+                tracing::error!(mac_key.id = %grant.mac_key_id, "the key of a grant is not here");
+                return Err(OAuthError::Unavailable);
+            };
+            Some(refresh_token::derive(key, grant.id, &grant.seed, grant.generation))
+        }
+        Renewal::AccessToken | Renewal::None => None,
+    };
+    let logout_handle =
+        (occasion == Occasion::SignIn).then(|| logout_handle::derive(&mac_keys, session.id));
+    let token = AccessToken {
+        key_id: unsigned(),
+        issuer: app.config.issuer().to_owned(),
+        subject: user.id,
+        audience: audience(app, &grant.audience),
+        expires_at: access_expires_at,
+        issued_at: grant.issued_at,
+        not_before: None,
+        jti: Jti::from_bytes(app.random()),
+        client_id: grant.client_id,
+        session_id: (!grant.outlives_session).then_some(session.id),
+        grant_id: Some(grant.id),
+        scope: narrowing.scope.unwrap_or(grant.scope),
+        auth_time: Some(session.auth_time),
+        acr: None,
+        amr: session.amr,
+        roles: user.roles,
+        confirmation: grant.confirmation.or(narrowing.proof),
+        custom: user.claims,
+    };
+    let extras = Extras {
+        refresh_token,
+        logout_handle,
+        issued_token_type: (occasion == Occasion::Exchange).then_some(ACCESS_TOKEN),
+    };
+    of_token(app, client.policy.algorithm, token, extras).await
+}
+
+/// What goes with an access token.
+#[derive(Default)]
+pub(super) struct Extras {
+    refresh_token: Option<Secret>,
+    logout_handle: Option<Secret>,
+    issued_token_type: Option<&'static str>,
+}
+
+/// Signs an access token and gives it.
+pub(super) async fn of_token(
+    app: &App,
+    algorithm: Algorithm,
+    mut token: AccessToken,
+    extras: Extras,
+) -> Result<Response, OAuthError> {
+    let access_token = mint(app, algorithm, &mut token).await?;
+    // As the token says it: in whole seconds.
+    let expires_at = Timestamp::from_seconds(token.expires_at.as_seconds());
+    let body = Json(TokenResponse {
+        access_token,
+        token_type: if token.confirmation.is_some() { "DPoP" } else { "Bearer" },
+        expires_in: expires_at.since(app.now()).as_secs(),
+        refresh_token: extras.refresh_token.as_ref().map(Secret::expose),
+        scope: token.scope.as_str(),
+        logout_handle: extras.logout_handle.as_ref().map(Secret::expose),
+        issued_token_type: extras.issued_token_type,
+    });
+    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// Signs; the first token of an algorithm waits until a key has been made.
+async fn mint(
+    app: &App,
+    algorithm: Algorithm,
+    token: &mut AccessToken,
+) -> Result<String, OAuthError> {
+    match app.keyring.mint(algorithm, token) {
+        Err(KeyringError::NoKey(_)) => {
+            app.keyring.tend(algorithm, app.now()).await?;
+            Ok(app.keyring.mint(algorithm, token)?)
+        }
+        minted => Ok(minted?),
+    }
+}
+
+/// Stands in for the id of the signing key until [`mint`] writes the real one.
+pub(super) fn unsigned() -> KeyId {
+    "unsigned".parse().expect("visible ASCII is a key id")
+}
+
+/// Who the tokens are for: the issuer itself, unless the client's policy says otherwise.
+pub(super) fn audience(app: &App, policy: &[String]) -> Vec<String> {
+    if policy.is_empty() { vec![app.config.issuer().to_owned()] } else { policy.to_vec() }
+}
+
+/// The key that a token request proved possession of.
+///
+/// # Errors
+///
+/// As [`sender::proof`]; a client that must prove one and does not is refused.
+pub(super) async fn proof(request: &TokenRequest<'_>) -> Result<Option<Thumbprint>, OAuthError> {
+    let proof = sender::proof(request.app, &Method::POST, super::PATH, request.headers).await?;
+    match proof {
+        None if request.client.policy.require_dpop => {
+            Err(OAuthError::InvalidDpopProof("a DPoP proof is required"))
+        }
+        proof => Ok(proof.map(|proof| proof.thumbprint)),
+    }
+}
+
+/// The scope that a request asks for, which what was allowed must include.
+///
+/// # Errors
+///
+/// [`OAuthError::InvalidScope`].
+pub(super) fn narrowed(
+    request: &TokenRequest<'_>,
+    allowed: &Scope,
+) -> Result<Option<Scope>, OAuthError> {
+    let Some(asked) = request.form.text("scope") else { return Ok(None) };
+    let scope: Scope = asked.parse().map_err(|_| OAuthError::InvalidScope)?;
+    if allowed.includes(&scope) { Ok(Some(scope)) } else { Err(OAuthError::InvalidScope) }
+}
+
+/// The one value of a header that may be left out.
+///
+/// # Errors
+///
+/// [`OAuthError::InvalidRequest`] with `sentence` when it is given twice or is not 1 to 255
+/// visible ASCII characters.
+pub(super) fn one_line<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    sentence: &'static str,
+) -> Result<Option<&'a [u8]>, OAuthError> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let line = line.as_bytes();
+    let valid = (1..=255).contains(&line.len()) && line.iter().all(u8::is_ascii_graphic);
+    if valid && lines.next().is_none() {
+        Ok(Some(line))
+    } else {
+        Err(OAuthError::InvalidRequest(sentence))
+    }
+}
