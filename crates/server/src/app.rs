@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use menshen_store::Store;
+use menshen_domain::credential::InvalidCost;
+use menshen_domain::sealed::KeyEncryptionKey;
+use menshen_store::{Store, StoreError};
 use menshen_token::{Clock, Timestamp};
 
 use crate::client_cache::ClientCache;
@@ -10,7 +12,7 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::feed::Hub;
 use crate::hashing::HashingPool;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, KeyringError};
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,7 +35,51 @@ pub struct App {
     pub clients: ClientCache,
 }
 
+/// The parts could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// The keys could not be made ready.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The revocation log cannot be read.
+    #[error("failed to read the revocation log")]
+    Store(#[from] StoreError),
+    /// Passwords cannot be hashed at this cost.
+    #[error(transparent)]
+    Hashing(#[from] InvalidCost),
+}
+
 impl App {
+    /// Puts the parts together around an open store, and starts the threads that hash and the
+    /// task that follows the log.
+    ///
+    /// # Errors
+    ///
+    /// [`AssemblyError`].
+    pub async fn assemble(
+        config: Config,
+        store: Store,
+        encryption_key: KeyEncryptionKey,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AssemblyError> {
+        let now = clock.now();
+        let keyring =
+            Keyring::open(store.clone(), encryption_key, entropy.clone(), &config, now).await?;
+        let hashing =
+            HashingPool::start(config.hashing_cost, config.hashing_threads, entropy.clone())?;
+        Ok(Self {
+            feed: Hub::start(store.clone(), clock.clone()).await?,
+            config: Arc::new(config),
+            store,
+            keyring: Arc::new(keyring),
+            clock,
+            entropy,
+            hashing,
+            clients: ClientCache::default(),
+        })
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

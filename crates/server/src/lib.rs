@@ -20,7 +20,7 @@ mod run;
 mod sender;
 mod telemetry;
 
-pub use app::App;
+pub use app::{App, AssemblyError};
 pub use config::Config;
 pub use entropy::{Entropy, SystemEntropy};
 pub use router::router;

@@ -10,6 +10,7 @@ use super::TokenRequest;
 use super::response::{self, Narrowing, Occasion};
 use crate::app::App;
 use crate::error::OAuthError;
+use crate::revoke;
 
 /// The length of a code of ours: 32 bytes as base64url. Other texts need no look-up.
 const CODE_CHARACTERS: usize = 43;
@@ -31,7 +32,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     };
     match app.store.redeem_code(&redemption, app.now()).await? {
         Redeemed::Opened { issued, displaced } => {
-            displaced.iter().for_each(super::count_ended);
+            displaced.iter().for_each(revoke::count);
             let narrowing = Narrowing { scope: None, proof };
             response::of_session(app, *issued, narrowing, Occasion::SignIn).await
         }
@@ -70,6 +71,6 @@ fn replayed(request: &TokenRequest<'_>, receipt: &Receipt) -> OAuthError {
         sessions = receipt.sessions,
         "an authorization code was presented twice; what it opened has been ended"
     );
-    super::count_ended(receipt);
+    revoke::count(receipt);
     OAuthError::InvalidGrant(Some(Reason::AuthorizationCodeReuse))
 }

@@ -11,7 +11,6 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use menshen_store::Receipt;
 
 use super::client_auth;
 use crate::app::App;
@@ -63,11 +62,4 @@ pub(crate) async fn post(
         TOKEN_EXCHANGE => exchange::answer(&request).await,
         _ => Err(OAuthError::UnsupportedGrantType),
     }
-}
-
-/// Counts what ended as part of giving or refusing tokens.
-fn count_ended(receipt: &Receipt) {
-    let Some(entry) = &receipt.appended else { return };
-    let (kind, reason) = (entry.revocation.kind(), entry.reason.as_str());
-    metrics::counter!("menshen_revocations_total", "kind" => kind, "reason" => reason).increment(1);
 }

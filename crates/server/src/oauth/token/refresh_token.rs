@@ -12,6 +12,7 @@ use menshen_token::{GrantId, Reason, Scope};
 use super::TokenRequest;
 use super::response::{self, Narrowing, Occasion};
 use crate::error::OAuthError;
+use crate::revoke;
 
 /// Refreshes.
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
@@ -44,7 +45,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         }
         Refreshed::Refused(refusal) => Err(refused(request, grant_id, refusal)),
         Refreshed::Ended { reason, receipt, grant } => {
-            super::count_ended(&receipt);
+            revoke::count(&receipt);
             Err(ended(request, reason, &grant).await)
         }
         Refreshed::Unknown => {
