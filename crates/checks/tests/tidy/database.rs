@@ -91,6 +91,25 @@ fn counts_by_hand(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
+fn the_log_is_the_only_killer() {
+    let elsewhere = "const END: &str = \"UPDATE sessions SET ended_at_ms = $1\";";
+    hold(ends_by_the_log, &[&[("crates/store/src/sessions.rs", elsewhere)]]);
+}
+
+/// What ends, ends in the transaction that appends the rule.
+fn ends_by_the_log(tree: &Tree) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in tree.rust().filter(|file| !file.path.starts_with("crates/store/src/revocations")) {
+        let ending =
+            |line: &str| line.contains("SET ended_at") || line.contains("INTO revocations");
+        for (number, _) in file.shipped_lines().filter(|(_, line)| ending(line)) {
+            found.push(format!("{}:{number} ends something past the log", file.path));
+        }
+    }
+    found
+}
+
+#[test]
 fn every_store_method_is_called_by_a_contract_test() {
     let store = "impl Store {\n    pub async fn find_it(&self) {}\n}\n";
     hold(is_called, &[&[("crates/store/src/it.rs", store)]]);
