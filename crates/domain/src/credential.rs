@@ -6,6 +6,9 @@ use subtle::ConstantTimeEq;
 
 use crate::Secret;
 
+/// The shortest password that may be chosen, in characters. Older ones may be shorter.
+pub const MIN_PASSWORD_CHARS: usize = 8;
+
 /// The longest password that is hashed, in bytes. Longer ones are refused at the door.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
