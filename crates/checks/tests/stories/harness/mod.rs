@@ -1,0 +1,20 @@
+//! What the stories stand on: real servers, real databases, apps that sign in, proxies that lose
+//! things. Nothing here stands in for a part of ours.
+
+mod app;
+mod database;
+mod dice;
+mod operator;
+mod proof;
+mod proxy;
+mod server;
+mod site;
+
+pub(crate) use app::{App, Tokens, session_of};
+pub(crate) use database::Database;
+pub(crate) use dice::Dice;
+pub(crate) use operator::{Operator, app_policy};
+pub(crate) use proof::DeviceKey;
+pub(crate) use proxy::{Mode, Proxy};
+pub(crate) use server::{Server, Setup};
+pub(crate) use site::{Answer, Site, Wire, until};

@@ -1,0 +1,16 @@
+//! The stories: one promise per file, kept by the real program over real sockets.
+
+mod harness;
+
+mod crashes;
+mod cut_feeds;
+mod endings;
+mod guessing;
+mod hostile_input;
+mod lost_answers;
+mod outages;
+mod parallel_refreshes;
+mod races;
+mod secrets;
+mod thieves;
+mod two_nodes;
