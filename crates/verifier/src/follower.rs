@@ -20,7 +20,7 @@ use crate::issuer::{Issuer, IssuerError};
 use crate::verifier::Shared;
 
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
-const FIRST_WAIT: Duration = Duration::from_millis(50);
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Follows one feed for as long as the verifier lives.
@@ -86,16 +86,14 @@ impl Follower {
 
     /// Connects again and again.
     pub(crate) async fn run(mut self) {
-        let mut resume_from = None;
         loop {
+            let resume_from = self.held().resume_point();
             let ended = self.follow(resume_from).await;
-            resume_from = self.held().applied();
             if ended.leaves_doubt() {
-                resume_from = None;
+                self.held().doubt();
                 self.shared.freshness.doubt(self.shared.clock.monotonic());
             }
-            let cause = std::error::Error::source(&ended).map(ToString::to_string);
-            tracing::warn!(error = %ended, cause, "lost the revocation feed, will connect again");
+            report(&ended);
             tokio::time::sleep(jittered(wait_after(self.failures))).await;
             self.failures = self.failures.saturating_add(1);
         }
@@ -189,7 +187,7 @@ impl Follower {
         work: impl FnOnce(&mut HeldRules) -> T + Send + 'static,
     ) -> T {
         const MUCH: usize = 10_000;
-        if size < MUCH && self.held().rules().len() < 100 * MUCH {
+        if size < MUCH && self.held().len() < 100 * MUCH {
             return work(self.held());
         }
         let mut held = self.held.take().expect("put back after each use");
@@ -236,10 +234,20 @@ pub(crate) async fn acknowledge(
             }
             Err(error) => {
                 tracing::debug!(error = %error, "could not acknowledge, will try again");
-                tokio::time::sleep(jittered(FIRST_WAIT * 4)).await;
+                tokio::time::sleep(jittered(FIRST_WAIT * 10)).await;
                 reached.mark_changed();
             }
         }
+    }
+}
+
+fn report(ended: &Ended) {
+    let cause = std::error::Error::source(ended).map(ToString::to_string);
+    if matches!(ended, Ended::Closed) {
+        // Usual: a stream ends with the token that opened it, and when a server restarts.
+        tracing::info!("the revocation feed was closed, will connect again");
+    } else {
+        tracing::warn!(error = %ended, cause, "lost the revocation feed, will connect again");
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct HeldRules {
     arriving: Option<(Seq, RevocationSet)>,
     /// Whether this connection has shown that it goes on where we are.
     connected: bool,
+    /// Whether there may be a rule that we do not hold and would not be sent.
+    doubted: bool,
     /// The furthest head that this connection told.
     head: Seq,
 }
@@ -43,9 +45,25 @@ impl HeldRules {
         &self.rules
     }
 
-    /// The position to go on from; `None` asks for a snapshot.
+    /// How many rules there are to work on, those of an arriving snapshot included.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len() + self.arriving.as_ref().map_or(0, |(_, rules)| rules.len())
+    }
+
+    /// The position up to which the rules speak.
     pub(crate) fn applied(&self) -> Option<Seq> {
         self.applied
+    }
+
+    /// The position to go on from; `None` asks for a snapshot.
+    pub(crate) fn resume_point(&self) -> Option<Seq> {
+        if self.doubted { None } else { self.applied }
+    }
+
+    /// Something was not understood: only a snapshot makes up for it, however many connections
+    /// it takes to get one.
+    pub(crate) fn doubt(&mut self) {
+        self.doubted = true;
     }
 
     /// A new connection begins, which was asked to go on after `resumed`.
@@ -76,6 +94,7 @@ impl HeldRules {
                 self.rules = rules;
                 self.applied = Some(head);
                 self.connected = true;
+                self.doubted = false;
                 self.head = head;
                 Ok(Step::Moved)
             }

@@ -24,7 +24,8 @@ enum Kind {
 }
 
 impl Credentials {
-    /// A token that someone else renews in time.
+    /// A token as it is. When it expires, the feed ends and the verifier goes stale: for tests and
+    /// short-lived programs.
     pub fn token(token: impl Into<String>) -> Self {
         Self(Kind::Token(token.into()))
     }

@@ -126,6 +126,22 @@ async fn a_feed_that_makes_no_sense_is_dropped_and_not_believed_before_a_snapsho
     }
 }
 
+#[tokio::test]
+async fn a_doubt_outlasts_connections_that_fail() {
+    let mut peer = Peer::start().await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
+    let refused = std::mem::replace(&mut peer.script().feed_token, "another".to_owned());
+    let asked = peer.asked("/feed");
+    connection.raw("event: retract\ndata: {}\n\n");
+    until(|| peer.asked("/feed") >= asked + 2).await;
+    peer.script().feed_token = refused;
+    let connection = peer.connection().await;
+    assert_eq!(connection.resumed, None);
+    connection.snapshot(0, Vec::new());
+    connection.heartbeat(0);
+    within(verifier.ready()).await;
+}
+
 fn entry_frame(seq: u64) -> String {
     let jti = "AAAAAAAAAAAAAAAAAAAAAA".parse().expect("valid");
     let frame = Frame::Append { entries: vec![entry(seq, jti)] };

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
 use menshen_verifier::token::Clock;
-use menshen_verifier::{Policy, Presented, Readiness, Rejection};
+use menshen_verifier::{Policy, Presented, Readiness, Rejection, Verified};
+use tower::ServiceExt;
 
 use super::peer::{Peer, advanced, entry, until, within};
 
@@ -123,4 +127,28 @@ async fn a_step_of_the_wall_clock_is_no_silence() {
     peer.clock.advance(Duration::from_secs(1));
     assert_eq!(peer.clock.monotonic(), Duration::from_secs(1));
     assert_eq!(verifier.status().staleness, Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn the_layer_asks_the_issuer_while_the_feed_is_silent() {
+    let mut peer = Peer::start().await;
+    let (verifier, _connection) = peer.ready(peer.builder()).await;
+    let greet = |verified: Verified| async move { verified.subject().to_string() };
+    let api = Router::new().route("/", get(greet)).layer(verifier.layer().require_scope("read"));
+    let (good, narrow) = (peer.tokens.token("ada", "read"), peer.tokens.token("ada", "write"));
+    peer.clock.advance(CUT);
+    for (token, answer, status, asked) in [
+        (&good, Ok(true), StatusCode::OK, 1),
+        (&good, Ok(false), StatusCode::UNAUTHORIZED, 2),
+        (&good, Err(StatusCode::BAD_GATEWAY), StatusCode::SERVICE_UNAVAILABLE, 3),
+        // What does not depend on the answer is not asked.
+        (&narrow, Ok(true), StatusCode::FORBIDDEN, 3),
+        (&"nonsense".to_owned(), Ok(true), StatusCode::UNAUTHORIZED, 3),
+    ] {
+        peer.script().introspection = answer;
+        let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+        let request = request.body(Body::empty()).expect("a valid request");
+        let response = api.clone().oneshot(request).await.expect("infallible");
+        assert_eq!((response.status(), peer.asked("/introspect")), (status, asked));
+    }
 }
