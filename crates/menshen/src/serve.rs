@@ -1,0 +1,156 @@
+//! `menshen serve`: the server, and what its operator is told when it opens.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use menshen_domain::Secret;
+use menshen_server::{Running, SystemEntropy, install_telemetry};
+use menshen_token::SystemClock;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::advice::Advise as _;
+use crate::database::{Settings, flag};
+use crate::output::{self, ACCENT, FAINT, STRONG, paint};
+use crate::parent;
+
+/// What `menshen serve` takes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nothing has to be configured: the first start makes keys and a database in ./menshen-data.
+Settings come from menshen.toml, from MENSHEN_* and from flags; later ones win.
+
+Examples:
+  menshen serve
+  menshen serve --listen 127.0.0.1:9000 --data /var/lib/menshen
+  menshen serve --listen 0.0.0.0:443 --issuer https://id.example.com \\
+      --tls-certificate chain.pem --tls-key key.pem")]
+pub(crate) struct Args {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Who we are, as clients reach us [default: the address we listen on]
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// PEM file with the certificate chain; turns TLS on
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<String>,
+    /// PEM file with the private key of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<String>,
+    /// A proxy in front of us speaks TLS, so plain HTTP may leave this machine
+    #[arg(long)]
+    behind_proxy: bool,
+    /// What a line of the log looks like: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// What is logged: error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// Print one line of JSON when ready, instead of the welcome
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input is closed, as it is when the process that started us is gone
+    #[arg(long, hide = true)]
+    with_parent: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Args {
+    fn flags(&self) -> Vec<(String, String)> {
+        let flags = [
+            flag("listen", self.listen.as_deref()),
+            flag("issuer", self.issuer.as_deref()),
+            flag("tls.certificate", self.tls_certificate.as_deref()),
+            flag("tls.private_key", self.tls_key.as_deref()),
+            flag("behind_proxy", self.behind_proxy.then_some("true")),
+            flag("log.format", self.log_format.as_deref()),
+            flag("log.level", self.log_level.as_deref()),
+        ];
+        flags.into_iter().flatten().collect()
+    }
+}
+
+/// Serves until told to stop, then finishes what is under way.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let config = args.settings.resolve(args.flags())?;
+    let stop = stop_signal(args.with_parent)?;
+    install_telemetry(&config);
+    let data = config.data.display().to_string();
+    let address = config.listen;
+    let running =
+        menshen_server::run(config, Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
+            .await
+            .context("failed to start the server")
+            .advise(format!(
+                "another port than {address} with --listen, another folder with --data"
+            ))?;
+    if args.json {
+        announce(&running, &data);
+    } else {
+        welcome(&running, &data);
+    }
+    stop.await;
+    running.shut_down().await;
+    Ok(())
+}
+
+/// Waits for SIGINT, SIGTERM or, if so told, the end of the parent.
+fn stop_signal(with_parent: bool) -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = parent::gone(), if with_parent => {}
+        }
+    })
+}
+
+/// For scripts: everything they need, on one line.
+fn announce(running: &Running, data: &str) {
+    let secret = running.admin_secret.as_ref().map(Secret::expose);
+    let line = json!({
+        "issuer": running.issuer,
+        "address": running.address.to_string(),
+        "data": data,
+        "admin": secret.map(|secret| json!({ "client_id": "admin", "client_secret": secret })),
+    });
+    anstream::println!("{line}");
+}
+
+fn welcome(running: &Running, data: &str) {
+    let issuer = running.issuer.as_str();
+    let version = env!("CARGO_PKG_VERSION");
+    anstream::println!("\n{} {version} is ready.\n", paint(STRONG, "Menshen"));
+    output::facts(&[("issuer", &paint(ACCENT, issuer)), ("data", data)]);
+    if let Some(secret) = &running.admin_secret {
+        bootstrap(issuer, secret);
+    }
+    anstream::println!("\n{}", paint(STRONG, "What next"));
+    output::facts(&[
+        ("add somebody", "menshen user add ada"),
+        ("add an app", "menshen client add shop-app --public --first-party --scope openid"),
+        ("add an API", "menshen client add orders --scope revocations:read"),
+        ("see it work", "menshen demo"),
+        ("every setting", "menshen config"),
+        ("stop", "Ctrl-C"),
+    ]);
+    anstream::println!();
+}
+
+/// Shown on the first start, and never again.
+fn bootstrap(issuer: &str, secret: &Secret) {
+    let secret = secret.expose();
+    let once = "shown this once: keep it now";
+    anstream::println!("\n{} {}", paint(STRONG, "For the admin API"), paint(FAINT, once));
+    output::facts(&[("client id", "admin"), ("client secret", &paint(ACCENT, secret))]);
+    anstream::println!("\n  A token for it:\n");
+    anstream::println!(
+        "    curl -s {issuer}/token -u admin:{secret} \\\n      \
+         -d grant_type=client_credentials -d scope=admin"
+    );
+    anstream::println!("\n  Another secret, if this one is lost: menshen client secret admin");
+}

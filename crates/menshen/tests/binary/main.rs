@@ -1,0 +1,8 @@
+//! The built binary, used as its users use it.
+
+mod configuration;
+mod demo;
+mod harness;
+mod help;
+mod serve;
+mod verbs;

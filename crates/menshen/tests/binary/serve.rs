@@ -1,0 +1,91 @@
+//! The server as a process: what it leaves on disk, what it says, how it stops.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::harness::{Home, run, wait_until};
+
+fn mode(path: &std::path::Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+#[test]
+fn what_the_server_keeps_is_for_its_owner_alone() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    assert_eq!(mode(&home.path("menshen-data")), 0o700);
+    assert_eq!(mode(&home.path("menshen-data/key-encryption.key")), 0o600);
+    assert_eq!(mode(&home.path("menshen-data/menshen.db")), 0o600);
+    drop(server);
+}
+
+#[test]
+fn the_admin_secret_is_shown_once() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let secret = server.ready["admin"]["client_secret"].as_str().expect("a first start").to_owned();
+    assert!(secret.len() >= 43);
+    server.terminate();
+    assert_eq!(server.ended(), (Some(0), String::new()));
+
+    let server = home.serve(&[]);
+    assert!(server.ready["admin"].is_null(), "{}", server.ready);
+    let database = std::fs::read(home.path("menshen-data/menshen.db")).expect("it is there");
+    let stored = database.windows(secret.len()).any(|window| window == secret.as_bytes());
+    assert!(!stored, "the secret is readable in the database");
+}
+
+#[test]
+fn a_first_start_says_what_to_do_next() {
+    let home = Home::new();
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--with-parent"]);
+    command.env("MENSHEN_LOG_LEVEL", "error");
+    // Standard input is at its end, as if the parent were gone: it opens, and stops.
+    let ran = run(command, "");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for part in ["is ready", "issuer", "client secret", "grant_type=client_credentials", "user add"]
+    {
+        assert!(ran.stdout.contains(part), "{part} is missing:\n{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains('\u{1b}'), "{}", ran.stdout);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so_with_a_way_out() {
+    let home = Home::new();
+    let first = home.serve(&[]);
+    let ran = Home::new().run(&["serve", "--listen", first.address()]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("in use") && ran.stderr.contains("--listen"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_stop_lets_what_is_under_way_finish() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let mut under_way = TcpStream::connect(server.address()).expect("it listens");
+    let head = "POST /token HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\ncontent-length: 12\r\n\
+                content-type: application/x-www-form-urlencoded\r\n\r\n";
+    under_way.write_all(head.as_bytes()).expect("it reads");
+    under_way.write_all(b"grant_").expect("it reads");
+    // Only a server that has begun with the request will wait for the rest of it.
+    wait_until("a second connection", || readyz(server.address()).contains(" 200 "));
+
+    server.terminate();
+    wait_until("the end of listening", || TcpStream::connect(server.address()).is_err());
+    under_way.write_all(b"type=x").expect("it still reads");
+    let mut answer = String::new();
+    under_way.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert_eq!(server.ended().0, Some(0));
+}
+
+fn readyz(address: &str) -> String {
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    let request = "GET /readyz HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    answer
+}
