@@ -1,5 +1,11 @@
-//! The settings a running server goes by, resolved: defaults, file, environment and flags have
-//! been laid over each other before (`config/`).
+//! The settings a running server goes by, resolved: defaults, `menshen.toml`, `MENSHEN_*` and
+//! flags, each laid over the ones before it.
+
+mod layers;
+mod reference;
+mod resolve;
+mod settings;
+mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +14,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use menshen_domain::credential::HashingCost;
 use url::Url;
+
+pub use layers::{ConfigError, Sources};
+pub use reference::{guide, reference};
 
 /// The settings a running server goes by.
 #[derive(Clone, Debug)]
@@ -18,6 +27,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Certificate chain and private key in PEM; `None` is plain HTTP.
     pub tls: Option<Tls>,
+    /// Whether something in front of us speaks TLS, so that plain HTTP may leave the machine.
+    pub behind_proxy: bool,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where keys and the embedded database live.
@@ -46,6 +57,10 @@ pub struct Config {
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.
     pub clean_up_every: Duration,
+    /// What the log looks like.
+    pub log_format: LogFormat,
+    /// What is logged: a level, or directives such as `info,menshen_server=debug`.
+    pub log_level: String,
 }
 
 /// Certificate chain and private key, in PEM files.
@@ -57,7 +72,26 @@ pub struct Tls {
     pub private_key: PathBuf,
 }
 
+/// What a line of the log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object, for machines.
+    Json,
+}
+
 impl Config {
+    /// Lays the sources over each other and checks every value.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the source, the line where there is one, the key and what it takes.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        resolve::resolve(&layers::lay(sources)?)
+    }
+
     /// The issuer identifier exactly as tokens and metadata carry it (RFC 8414 section 2).
     pub fn issuer(&self) -> &str {
         self.issuer.as_str().trim_end_matches('/')
@@ -68,3 +102,6 @@ impl Config {
         format!("{}{path}", self.issuer())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
 use menshen_domain::sealed::{CannotUnseal, KeyEncryptionKey};
 use menshen_domain::signing_key::{self, Schedule, SigningKey, State, Step};
-use menshen_store::{Receipt, SealedMacKey, Store, StoreError};
+use menshen_store::{AddMacKey, Receipt, SealedMacKey, Store, StoreError};
 use menshen_token::{
     ACCESS_TOKEN_TYPE, AccessToken, Algorithm, KeyId, KeySet, MAX_LEEWAY, Timestamp, jws,
 };
@@ -68,7 +68,7 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         if store.list_mac_keys().await?.is_empty() {
             let first = new_mac_key(&encryption_key, entropy.as_ref(), now);
-            store.add_first_mac_key(&first).await?;
+            store.add_mac_key(&first, AddMacKey::IfNone).await?;
         }
         let ring = read(&store, &encryption_key).await?;
         let keyring = Self {
@@ -87,7 +87,11 @@ impl Keyring {
     }
 
     /// Signs an access token, writing the key's id into it.
-    pub fn mint(&self, algorithm: Algorithm, token: &mut AccessToken) -> Result<String, KeyringError> {
+    pub fn mint(
+        &self,
+        algorithm: Algorithm,
+        token: &mut AccessToken,
+    ) -> Result<String, KeyringError> {
         let ring = self.ring.load();
         let (key_id, _) = ring.signers.get(&algorithm).ok_or(KeyringError::NoKey(algorithm))?;
         token.key_id = key_id.clone();
@@ -148,10 +152,11 @@ impl Keyring {
         tracing::info!(key.algorithm = %algorithm, key.step = ?step, "signing key moves on");
         match step {
             Step::Announce => {
-                self.store.announce_signing_key(&self.new_key(algorithm, None, now)).await?;
+                self.store.add_signing_key(&self.new_key(algorithm, None, now), None).await?;
             }
             Step::Start => {
-                self.store.start_signing_key(&self.new_key(algorithm, Some(now), now)).await?;
+                let key = self.new_key(algorithm, Some(now), now);
+                self.store.add_signing_key(&key, Some(algorithm)).await?;
             }
             Step::Activate(id) => {
                 self.store.activate_signing_key(id, now).await?;
@@ -171,13 +176,21 @@ impl Keyring {
     /// Announces the next key of an algorithm ahead of schedule; it signs once every cache has
     /// seen it.
     pub async fn rotate(&self, algorithm: Algorithm, now: Timestamp) -> Result<(), KeyringError> {
-        self.take(&Step::Announce, algorithm, now).await?;
+        let keys = self.store.list_signing_keys().await?;
+        let mut announced = keys.iter().filter(|key| key.state() == State::Announced);
+        if !announced.any(|key| key.algorithm == algorithm) {
+            self.take(&Step::Announce, algorithm, now).await?;
+        }
         self.reload().await
     }
 
     /// Withdraws a key at once: out of the JWK set, every token it signed dead, a new key
     /// signing. `None` when there is no such key.
-    pub async fn revoke(&self, id: &KeyId, now: Timestamp) -> Result<Option<Receipt>, KeyringError> {
+    pub async fn revoke(
+        &self,
+        id: &KeyId,
+        now: Timestamp,
+    ) -> Result<Option<Receipt>, KeyringError> {
         let keys = self.store.list_signing_keys().await?;
         let Some(key) = keys.iter().find(|key| key.id == *id) else { return Ok(None) };
         let replacement = self.new_key(key.algorithm, Some(now), now);
@@ -259,10 +272,8 @@ async fn read_mac_keys(
         let bytes = encryption_key
             .unseal(key.id.as_str(), &key.sealed)
             .map_err(|error| KeyringError::Sealed(key.id.to_string(), error))?;
-        let bytes: &[u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| KeyringError::Damaged(key.id.to_string()))?;
+        let bytes: &[u8; 32] =
+            bytes.as_slice().try_into().map_err(|_| KeyringError::Damaged(key.id.to_string()))?;
         keys.push(MacKey::new(key.id.clone(), bytes));
     }
     let mut keys = keys.into_iter();

@@ -28,8 +28,7 @@ impl KeyPair {
                 (Self::P256(pair), Zeroizing::new(pkcs8.as_ref().to_vec()))
             }
             Algorithm::RS256 | Algorithm::PS256 => {
-                let pair =
-                    RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be made");
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key can be made");
                 let pkcs8 = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der>::as_der(&pair)
                     .expect("a new key has a PKCS#8 form");
                 let pkcs8 = Zeroizing::new(pkcs8.as_ref().to_vec());
@@ -46,11 +45,9 @@ impl KeyPair {
     /// Parses what [`KeyPair::generate`] gave.
     pub(super) fn from_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
         match algorithm {
-            Algorithm::ES256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
-                    .ok()
-                    .map(Self::P256)
-            }
+            Algorithm::ES256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
+                .ok()
+                .map(Self::P256),
             Algorithm::RS256 | Algorithm::PS256 => {
                 RsaKeyPair::from_pkcs8(pkcs8).ok().map(Self::Rsa)
             }
@@ -80,11 +77,9 @@ impl KeyPair {
     pub(super) fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Vec<u8> {
         let random = aws_lc_rs::rand::SystemRandom::new();
         match self {
-            Self::P256(pair) => pair
-                .sign(&random, message)
-                .expect("a parsed key always signs")
-                .as_ref()
-                .to_vec(),
+            Self::P256(pair) => {
+                pair.sign(&random, message).expect("a parsed key always signs").as_ref().to_vec()
+            }
             Self::Rsa(pair) => {
                 let padding: &dyn aws_lc_rs::signature::RsaEncoding =
                     if algorithm == Algorithm::PS256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };

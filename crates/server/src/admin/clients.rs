@@ -1,0 +1,156 @@
+//! `/admin/clients`: list and create.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use menshen_domain::client::{Client, ClientPolicy};
+use menshen_domain::{Secret, SecretHash};
+use menshen_store::StoreError;
+use menshen_token::ClientId;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Admin;
+use super::openapi::Problem;
+use super::policy::{self, Policy};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::json::{Body, Paging, Query, instant};
+
+/// An application registered with us.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Client)]
+pub(crate) struct ClientBody {
+    /// `client_id`.
+    #[schema(value_type = String)]
+    id: ClientId,
+    name: String,
+    /// Whether it has a secret and must authenticate.
+    confidential: bool,
+    #[schema(value_type = Policy)]
+    policy: ClientPolicy,
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Since when it may do nothing.
+    #[schema(format = DateTime)]
+    disabled_at: Option<String>,
+}
+
+impl From<Client> for ClientBody {
+    fn from(client: Client) -> Self {
+        Self {
+            confidential: client.is_confidential(),
+            id: client.id,
+            name: client.name,
+            policy: client.policy,
+            created_at: instant(client.created_at),
+            disabled_at: client.disabled_at.map(instant),
+        }
+    }
+}
+
+/// One page of clients, in the order of their ids.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ClientList {
+    clients: Vec<ClientBody>,
+    /// What to give as `after` for the next page; `null` on the last one.
+    next: Option<String>,
+}
+
+/// List clients
+#[utoipa::path(
+    get, path = "/admin/clients", tag = "clients", operation_id = "list_clients", params(Paging),
+    responses((status = 200, body = ClientList), (status = "default", body = Problem))
+)]
+pub(crate) async fn get(
+    State(app): State<App>,
+    _: Admin,
+    Query(paging): Query<Paging>,
+) -> Result<Json<ClientList>, ApiError> {
+    let clients = app.store.list_clients(&paging.page()?).await?;
+    let next = paging.next(&clients, |client| client.id.to_string());
+    Ok(Json(ClientList { clients: clients.into_iter().map(ClientBody::from).collect(), next }))
+}
+
+/// A new client.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewClient {
+    /// `client_id`: 1 to 255 visible ASCII characters.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// Whether it can keep a secret, and gets one.
+    #[serde(default)]
+    confidential: bool,
+    #[serde(default)]
+    #[schema(value_type = Policy)]
+    policy: ClientPolicy,
+}
+
+/// A client and its secret, which is shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CreatedClient {
+    #[serde(flatten)]
+    client: ClientBody,
+    /// To be kept now: only its hash is stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+}
+
+/// Create a client
+#[utoipa::path(
+    post, path = "/admin/clients", tag = "clients", operation_id = "create_client",
+    request_body = NewClient,
+    responses(
+        (status = 201, body = CreatedClient),
+        (status = 409, description = "The id is taken", body = Problem),
+        (status = "default", body = Problem)
+    )
+)]
+pub(crate) async fn post(
+    State(app): State<App>,
+    _: Admin,
+    Body(new): Body<NewClient>,
+) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<CreatedClient>), ApiError> {
+    let id: ClientId = new.id.parse().map_err(|_| {
+        ApiError::Invalid("a client id is 1 to 255 visible ASCII characters".to_owned())
+    })?;
+    check_name(&new.name)?;
+    policy::check(&new.policy)?;
+    let secret = new.confidential.then(|| Secret::from_random(app.random()));
+    app.keyring.tend(new.policy.algorithm, app.now()).await?;
+    let client = Client {
+        id,
+        name: new.name,
+        secret_hash: secret.as_ref().map(Secret::hash),
+        policy: new.policy,
+        created_at: app.now(),
+        disabled_at: None,
+    };
+    match app.store.create_client(&client).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict(_)) => return Err(ApiError::Conflict("client id")),
+        Err(error) => return Err(error.into()),
+    }
+    let client_secret = secret.map(|secret| secret.expose().to_owned());
+    let created = CreatedClient { client: client.into(), client_secret };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(created)))
+}
+
+/// Sees to it that people can read a name.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    let readable = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if readable && name.len() <= 255 {
+        Ok(())
+    } else {
+        Err(ApiError::Invalid("a name is 1 to 255 bytes without control characters".to_owned()))
+    }
+}
+
+/// A new secret, and the hash under which it is stored.
+pub(super) fn new_secret(app: &App) -> (Secret, SecretHash) {
+    let secret = Secret::from_random(app.random());
+    let hash = secret.hash();
+    (secret, hash)
+}

@@ -1,0 +1,155 @@
+//! Every setting there is: its key, its default and what it does. The reference, the guide, the
+//! environment names and the check for unknown keys are all read off this table.
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// The key in the file, with dots between table and name; also the flag's name.
+    pub(super) key: &'static str,
+    /// What kind of value it takes.
+    pub(super) kind: Kind,
+    /// The default as it would be written in the file; empty when there is none.
+    pub(super) default: &'static str,
+    /// One paragraph for the operator.
+    pub(super) doc: &'static str,
+}
+
+/// How a value is written in TOML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// A list of strings; in the environment separated by commas.
+    List,
+}
+
+impl Setting {
+    /// The environment variable of the setting.
+    pub(super) fn environment(&self) -> String {
+        format!("{PREFIX}{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+/// What the names of our environment variables begin with.
+pub(super) const PREFIX: &str = "MENSHEN_";
+
+/// The setting of this key.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+const fn text(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind: Kind::Text, default, doc }
+}
+
+const fn number(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind: Kind::Number, default, doc }
+}
+
+const fn switch(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind: Kind::Switch, default, doc }
+}
+
+const fn list(key: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting { key, kind: Kind::List, default, doc }
+}
+
+/// Every setting, in the order of the reference.
+pub(super) const SETTINGS: &[Setting] = &[
+    text(
+        "issuer",
+        "",
+        "Who we are: the `iss` of every token and the base of every endpoint, as clients and \
+         resource servers reach it. Without it, the address we listen on. Never change it once \
+         tokens are out there.",
+    ),
+    text(
+        "listen",
+        "127.0.0.1:8080",
+        "Address and port to listen on. Plain HTTP is served on loopback addresses only, unless \
+         `behind_proxy` says that somebody else speaks TLS.",
+    ),
+    text(
+        "data",
+        "menshen-data",
+        "Folder for the key-encryption key and the embedded database. Created with access for \
+         its owner alone.",
+    ),
+    switch(
+        "behind_proxy",
+        "false",
+        "Whether a proxy in front of us speaks TLS, so that plain HTTP may be served on any \
+         address. The issuer must then be given.",
+    ),
+    list(
+        "trusted_proxies",
+        "",
+        "Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`. \
+         Everybody else's is ignored.",
+    ),
+    text("tls.certificate", "", "PEM file with the certificate chain. Turns TLS on."),
+    text("tls.private_key", "", "PEM file with the private key of the certificate."),
+    text(
+        "store.url",
+        "",
+        "Where the truth is kept: `sqlite:///absolute/path.db` or `postgres://..`. Without it, \
+         `menshen.db` in the data folder. Several nodes need PostgreSQL.",
+    ),
+    number("store.connections", "8", "Connections to the database, 1 to 500."),
+    text(
+        "access_token.max_lifetime",
+        "12h",
+        "The longest that any access token lives, whatever a client's policy says; 1m to 7d. \
+         How long revocations are remembered follows from it. Raise it on every node at once.",
+    ),
+    text("code.lifetime", "60s", "How long an authorization code may be redeemed; 1s to 10m."),
+    text("keys.rotate_every", "30d", "How long a signing key signs; 1h to 730d."),
+    text(
+        "keys.cached_for",
+        "1h",
+        "How long the JWK set may be cached, and so how long a new key is announced before it \
+         signs; 1m to 1d, and shorter than `keys.rotate_every`.",
+    ),
+    number("password.memory", "19456", "Memory for hashing a password in KiB; 8 to 4194304."),
+    number("password.passes", "2", "Passes over that memory; 1 to 100."),
+    number("password.lanes", "1", "Lanes of that memory; 1 to 16."),
+    number(
+        "password.threads",
+        "0",
+        "Threads that hash, up to 256; 0 for one less than there are cores, so that other \
+         requests stay fast while many people sign in.",
+    ),
+    text(
+        "dpop.window",
+        "60s",
+        "How far the `iat` of a DPoP proof may lie from our clock; 1s to 10m.",
+    ),
+    switch(
+        "dpop.require_nonce",
+        "false",
+        "Whether a DPoP proof must carry a nonce that we gave, so that none can be made ahead of \
+         time.",
+    ),
+    text(
+        "feed.heartbeat",
+        "1s",
+        "How often the revocation feed gives a sign of life; 100ms to 10s. Verifiers count as \
+         stale after a few of them are missing.",
+    ),
+    text(
+        "clean_up.every",
+        "1m",
+        "How often expired sessions, codes and revocations are looked for; 1s to 1d.",
+    ),
+    text("log.format", "text", "`text` for people, `json` for machines."),
+    text(
+        "log.level",
+        "info",
+        "`error`, `warn`, `info`, `debug` or `trace`, or directives such as \
+         `info,menshen_server=debug`.",
+    ),
+];

@@ -1,0 +1,18 @@
+//! The revocation feed of `docs/feed.md`: the log as a stream, as polled JSON, and who has
+//! applied how much of it.
+
+pub(crate) mod acknowledgement;
+mod door;
+mod hub;
+mod poll;
+mod registry;
+mod ring;
+mod stream;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use door::get;
+pub use hub::Hub;
+pub(crate) use hub::stopped;
+pub(crate) use registry::Acknowledgement;

@@ -1,0 +1,122 @@
+//! The streams that are open on this node, and how far each verifier has applied the log.
+
+use std::collections::HashMap;
+
+use menshen_store::FeedStream;
+use menshen_token::{ClientId, Seq};
+
+/// How many verifiers there are, and how many have applied a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct Acknowledgement {
+    /// Verifiers that are connected now.
+    pub(crate) connected: usize,
+    /// Those of them that refuse what was ended.
+    pub(crate) acknowledged: usize,
+}
+
+impl Acknowledgement {
+    /// Whether nobody is left to wait for.
+    pub(crate) fn is_complete(self) -> bool {
+        self.acknowledged >= self.connected
+    }
+}
+
+/// The streams that are open on this node, by id.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    open: HashMap<String, OpenStream>,
+    /// Streams that were closed and that other nodes still count.
+    closed: Vec<String>,
+    changed: bool,
+}
+
+/// One open stream.
+#[derive(Clone, Debug)]
+pub(super) struct OpenStream {
+    pub(super) client_id: ClientId,
+    pub(super) verifier: String,
+    /// Where the log stood when it was opened: what came before tells nothing about how quick
+    /// we are.
+    pub(super) opened_at: Seq,
+    pub(super) acknowledged: Seq,
+    /// When it last acknowledged something, by the monotonic clock.
+    pub(super) acknowledged_at: std::time::Duration,
+}
+
+/// What an acknowledgement was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// The stream has moved from one position to another.
+    Moved {
+        /// The first position that counts as news.
+        after: Seq,
+    },
+    /// Known already.
+    Known,
+    /// No such stream of this client.
+    Unknown,
+}
+
+impl Registry {
+    pub(super) fn open(&mut self, id: String, stream: OpenStream) {
+        self.open.insert(id, stream);
+        self.changed = true;
+    }
+
+    pub(super) fn close(&mut self, id: &str) {
+        if self.open.remove(id).is_some() {
+            self.closed.push(id.to_owned());
+            self.changed = true;
+        }
+    }
+
+    /// Notes that a stream has applied the log up to a position.
+    pub(super) fn acknowledge(
+        &mut self,
+        id: &str,
+        client_id: &ClientId,
+        seq: Seq,
+        now: std::time::Duration,
+    ) -> Noted {
+        let Some(stream) = self.open.get_mut(id).filter(|open| open.client_id == *client_id) else {
+            return Noted::Unknown;
+        };
+        stream.acknowledged_at = now;
+        if seq <= stream.acknowledged {
+            return Noted::Known;
+        }
+        let after = stream.acknowledged.max(stream.opened_at);
+        stream.acknowledged = seq;
+        self.changed = true;
+        Noted::Moved { after }
+    }
+
+    pub(super) fn streams(&self) -> impl Iterator<Item = (&str, &OpenStream)> {
+        self.open.iter().map(|(id, stream)| (id.as_str(), stream))
+    }
+
+    /// How many streams are open, and how many have reached a position.
+    pub(super) fn count(&self, seq: Seq) -> Acknowledgement {
+        let reached = self.open.values().filter(|stream| stream.acknowledged >= seq).count();
+        Acknowledgement { connected: self.open.len(), acknowledged: reached }
+    }
+
+    pub(super) fn holds(&self, id: &str) -> bool {
+        self.open.contains_key(id)
+    }
+
+    /// What other nodes are to be told: the open streams, and those closed since the last time.
+    /// `None` when nothing has changed since then and nobody asks to repeat it.
+    pub(super) fn report(&mut self, repeat: bool) -> Option<(Vec<FeedStream>, Vec<String>)> {
+        if !repeat && !self.changed {
+            return None;
+        }
+        self.changed = false;
+        let open = self.open.iter().map(|(id, stream)| FeedStream {
+            id: id.clone(),
+            verifier: stream.verifier.clone(),
+            acknowledged: stream.acknowledged,
+        });
+        Some((open.collect(), std::mem::take(&mut self.closed)))
+    }
+}

@@ -1,0 +1,84 @@
+//! What is done now and then: ending and deleting what has expired, moving keys on, and reading
+//! what other nodes did to them.
+
+use std::time::Duration;
+
+use menshen_store::StoreError;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::app::App;
+use crate::feed::stopped;
+use crate::telemetry;
+
+/// How long another node's new key stays unknown here, unless the log speaks of it: far less
+/// than a key is announced for.
+const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// Rows per statement: few enough that nobody waits for the database meanwhile.
+const BATCH: u32 = 500;
+
+/// Works until told to stop.
+pub(crate) async fn keep_house(app: App, mut stop: watch::Receiver<bool>) {
+    let mut clean_up = interval(app.config.clean_up_every);
+    let mut read_keys = interval(READ_KEYS_EVERY);
+    clean_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    read_keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop_cleaning = stop.clone();
+    let mut withdrawn_keys = app.feed.withdrawn_keys();
+    loop {
+        tokio::select! {
+            _ = clean_up.tick() => {
+                tend_keys(&app).await;
+                tokio::select! {
+                    cleaned = clean(&app) => log_failure(cleaned),
+                    () = stopped(&mut stop_cleaning) => return,
+                }
+                telemetry::upkeep();
+            }
+            _ = read_keys.tick() => reload_keys(&app).await,
+            changed = withdrawn_keys.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                reload_keys(&app).await;
+            }
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Small batches with a pause between them, until nothing is left.
+async fn clean(app: &App) -> Result<(), StoreError> {
+    loop {
+        let ended = app.store.end_expired(app.now(), BATCH).await?;
+        let deleted = app.store.delete_expired(app.now(), BATCH).await?;
+        if ended + deleted > 0 {
+            tracing::debug!(sessions.ended = ended, rows.deleted = deleted, "cleaned up");
+        }
+        if ended < u64::from(BATCH) && deleted < u64::from(BATCH) {
+            return Ok(());
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn log_failure(cleaned: Result<(), StoreError>) {
+    if let Err(error) = cleaned {
+        tracing::warn!(error = %error, cause = ?error, "could not clean up, will try again");
+    }
+}
+
+async fn tend_keys(app: &App) {
+    for algorithm in app.keyring.algorithms() {
+        if let Err(error) = app.keyring.tend(algorithm, app.now()).await {
+            tracing::error!(error = %error, key.algorithm = %algorithm, "could not tend keys");
+        }
+    }
+}
+
+async fn reload_keys(app: &App) {
+    if let Err(error) = app.keyring.reload().await {
+        tracing::error!(error = %error, "could not read the keys");
+    }
+}

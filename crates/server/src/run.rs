@@ -1,0 +1,186 @@
+//! From settings to a running server, and back to silence.
+
+mod bootstrap;
+mod data_folder;
+mod listen;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use menshen_domain::Secret;
+use menshen_domain::credential::InvalidCost;
+use menshen_store::{Store, StoreError, StoreOptions};
+use menshen_token::{Clock, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::client_cache::ClientCache;
+use crate::config::Config;
+use crate::entropy::Entropy;
+use crate::feed::Hub;
+use crate::hashing::HashingPool;
+use crate::housekeeping;
+use crate::keyring::{Keyring, KeyringError};
+use crate::router::router;
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or read.
+    #[error("cannot use the data folder {}", .0.display())]
+    DataFolder(PathBuf, #[source] io::Error),
+    /// The file with the key-encryption key can be read by others.
+    #[error(
+        "{} can be read by others than its owner; make it private with `chmod 600`, and if \
+         somebody may have read it, revoke every signing key",
+        .0.display()
+    )]
+    KeyFileIsReadable(PathBuf),
+    /// The file with the key-encryption key does not hold one.
+    #[error("{} does not hold a key: 32 bytes in base64url", .0.display())]
+    KeyFileIsDamaged(PathBuf),
+    /// The database cannot be opened.
+    #[error("cannot open the database")]
+    Store(#[from] StoreError),
+    /// The keys cannot be made ready.
+    #[error("cannot make the keys ready")]
+    Keys(#[from] KeyringError),
+    /// Passwords cannot be hashed at this cost.
+    #[error("cannot hash passwords at the configured cost")]
+    Hashing(#[from] InvalidCost),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The certificate or its key cannot be used.
+    #[error("cannot use the TLS certificate or its private key")]
+    Tls(#[source] io::Error),
+}
+
+/// A server that runs until it is told to shut down, or dropped.
+#[derive(Debug)]
+pub struct Running {
+    /// Who it is.
+    pub issuer: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The secret of the client `admin`, on the very first start; to be shown once.
+    pub admin_secret: Option<Secret>,
+    app: App,
+    listener: axum_server::Handle<SocketAddr>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<io::Result<()>>,
+    housekeeping: JoinHandle<()>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+///
+/// [`StartError`] says what is in the way.
+pub async fn run(
+    mut config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Running, StartError> {
+    let socket = listen::bind(config.listen)?;
+    let address = socket.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
+    if config.listen.port() == 0 && config.issuer.port() == Some(0) {
+        // A port of the system's choice: only now is it known who we are.
+        let _ = config.issuer.set_port(Some(address.port()));
+    }
+    config.listen = address;
+    let app = open(config, clock, entropy).await?;
+    let admin_secret = bootstrap::first_client(&app).await?;
+    let listener = axum_server::Handle::new();
+    let tls = app.config.tls.as_ref();
+    let serving = listen::serve(socket, tls, router(app.clone()), listener.clone()).await?;
+    let stop = watch::Sender::new(false);
+    let housekeeping = tokio::spawn(housekeeping::keep_house(app.clone(), stop.subscribe()));
+    let issuer = app.config.issuer().to_owned();
+    Ok(Running { issuer, address, admin_secret, app, listener, stop, serving, housekeeping })
+}
+
+/// Everything but the listener: store, keys, feed and hashing threads.
+///
+/// # Errors
+///
+/// [`StartError`] says what is in the way.
+pub async fn open(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<App, StartError> {
+    let store = open_store(&config).await?;
+    let keyring = open_keyring(&config, &store, Arc::clone(&entropy), clock.now()).await?;
+    let feed = Hub::start(store.clone(), Arc::clone(&clock)).await?;
+    let hashing =
+        HashingPool::start(config.hashing_cost, config.hashing_threads, Arc::clone(&entropy))?;
+    Ok(App {
+        config: Arc::new(config),
+        store,
+        keyring: Arc::new(keyring),
+        clock,
+        entropy,
+        feed,
+        hashing,
+        clients: ClientCache::default(),
+    })
+}
+
+/// The store, with the data folder made ready for it.
+///
+/// # Errors
+///
+/// [`StartError`], of the kinds that concern the data folder and the store.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    data_folder::prepare(&config.data)?;
+    let options = StoreOptions {
+        url: config.store_url.clone(),
+        connections: config.store_connections,
+        access_token_ceiling: config.access_token_ceiling,
+    };
+    Ok(Store::open(&options).await?)
+}
+
+/// The keys, opened with the key-encryption key of the data folder.
+///
+/// # Errors
+///
+/// [`StartError`], of the kinds that concern the data folder and the keys.
+pub async fn open_keyring(
+    config: &Config,
+    store: &Store,
+    entropy: Arc<dyn Entropy>,
+    now: Timestamp,
+) -> Result<Keyring, StartError> {
+    data_folder::prepare(&config.data)?;
+    let encryption_key = data_folder::key_encryption_key(&config.data, entropy.as_ref())?;
+    Ok(Keyring::open(store.clone(), encryption_key, entropy, config, now).await?)
+}
+
+impl Running {
+    /// Stops accepting, ends the feed's streams, finishes what is under way within ten seconds,
+    /// and closes the store.
+    pub async fn shut_down(mut self) {
+        self.app.feed.close();
+        self.listener.graceful_shutdown(Some(listen::GRACE));
+        if let Ok(Err(error)) = (&mut self.serving).await {
+            tracing::error!(error = %error, "the listener failed");
+        }
+        self.stop.send_replace(true);
+        // It only ends by itself or by a panic, which has been logged.
+        let _ = (&mut self.housekeeping).await;
+        self.app.store.clone().close().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.app.feed.close();
+        self.listener.shutdown();
+    }
+}
