@@ -13,8 +13,15 @@ const DEPTH_BELOW_SRC: usize = 2;
 
 /// Folders with more files than the rule allows: how many, and why that is right. The table of
 /// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
-const LARGER_FOLDERS: &[(&str, usize, &str)] =
-    &[("crates/token/src", 17, "the spine is flat: one noun, one file, nothing hidden")];
+const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
+    ("crates/token/src", 17, "the spine is flat: one noun, one file, nothing hidden"),
+    (
+        "crates/server/src",
+        16,
+        "what every endpoint shares; the endpoints have folders of their own",
+    ),
+    ("crates/server/tests/http", 18, "one file for each endpoint"),
+];
 
 #[test]
 fn every_source_file_begins_by_saying_what_it_is() {
