@@ -28,7 +28,7 @@ pub struct App {
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// The connected verifiers.
-    pub feed: Hub,
+    pub(crate) feed: Hub,
     /// The threads that hash passwords.
     pub hashing: HashingPool,
     /// Clients, read a moment ago.

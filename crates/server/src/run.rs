@@ -10,18 +10,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use menshen_domain::Secret;
-use menshen_domain::credential::InvalidCost;
 use menshen_store::{Store, StoreError, StoreOptions};
 use menshen_token::{Clock, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::App;
-use crate::client_cache::ClientCache;
+use crate::app::{App, AssemblyError};
 use crate::config::Config;
 use crate::entropy::Entropy;
-use crate::feed::Hub;
-use crate::hashing::HashingPool;
 use crate::housekeeping;
 use crate::keyring::{Keyring, KeyringError};
 use crate::router::router;
@@ -48,9 +44,9 @@ pub enum StartError {
     /// The keys cannot be made ready.
     #[error("cannot make the keys ready")]
     Keys(#[from] KeyringError),
-    /// Passwords cannot be hashed at this cost.
-    #[error("cannot hash passwords at the configured cost")]
-    Hashing(#[from] InvalidCost),
+    /// The parts cannot be put together.
+    #[error(transparent)]
+    Parts(#[from] AssemblyError),
     /// The address cannot be listened on.
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -114,20 +110,8 @@ pub async fn open(
     entropy: Arc<dyn Entropy>,
 ) -> Result<App, StartError> {
     let store = open_store(&config).await?;
-    let keyring = open_keyring(&config, &store, Arc::clone(&entropy), clock.now()).await?;
-    let feed = Hub::start(store.clone(), Arc::clone(&clock)).await?;
-    let hashing =
-        HashingPool::start(config.hashing_cost, config.hashing_threads, Arc::clone(&entropy))?;
-    Ok(App {
-        config: Arc::new(config),
-        store,
-        keyring: Arc::new(keyring),
-        clock,
-        entropy,
-        feed,
-        hashing,
-        clients: ClientCache::default(),
-    })
+    let encryption_key = data_folder::key_encryption_key(&config.data, entropy.as_ref())?;
+    Ok(App::assemble(config, store, encryption_key, clock, entropy).await?)
 }
 
 /// The store, with the data folder made ready for it.

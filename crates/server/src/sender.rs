@@ -141,7 +141,10 @@ pub(crate) async fn authenticate(
         (Scheme::Bearer, Some(_)) | (Scheme::Dpop, None) => return Err(OAuthError::InvalidToken),
     }
     match app.store.is_revoked(&token, app.now()).await? {
-        None => Ok(Caller { token }),
+        None => {
+            tracing::Span::current().record("client.id", token.client_id.as_str());
+            Ok(Caller { token })
+        }
         Some(_) => Err(OAuthError::InvalidToken),
     }
 }

@@ -1,5 +1,6 @@
 //! What the operator sees: one line per request, the metrics, and the subscriber behind the log.
 
+use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -24,7 +25,10 @@ const SECONDS: [f64; 14] =
 /// nothing.
 pub fn install_telemetry(config: &Config) {
     let filter = EnvFilter::try_new(&config.log_level).unwrap_or_default();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // An error means that a subscriber is installed already.
     let _ = match config.log_format {
         LogFormat::Text => builder.with_target(false).try_init(),
@@ -39,13 +43,38 @@ fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER
         .get_or_init(|| {
             let suffix = Matcher::Suffix("_seconds".to_owned());
-            PrometheusBuilder::new()
+            let recorder = PrometheusBuilder::new()
                 .set_buckets_for_metric(suffix, &SECONDS)
                 .expect("there are buckets")
                 .install_recorder()
-                .ok()
+                .ok();
+            describe();
+            recorder
         })
         .as_ref()
+}
+
+fn describe() {
+    metrics::describe_counter!("menshen_logins_total", "Attempts to sign in, by outcome.");
+    metrics::describe_counter!("menshen_refreshes_total", "Refresh tokens presented, by verdict.");
+    metrics::describe_counter!(
+        "menshen_revocations_total",
+        "Rules appended to the revocation log, by kind and reason."
+    );
+    metrics::describe_gauge!(
+        "menshen_feed_lag_entries",
+        "Entries of the log that a connected verifier has not applied; NaN once it has gone."
+    );
+    metrics::describe_gauge!(
+        "menshen_feed_ack_age_seconds",
+        "Time since a connected verifier last acknowledged something; NaN once it has gone."
+    );
+    metrics::describe_histogram!(
+        "menshen_revocation_latency_seconds",
+        "From the append of a rule to each verifier's word that it obeys it."
+    );
+    metrics::describe_counter!("menshen_http_requests_total", "Requests answered.");
+    metrics::describe_histogram!("menshen_http_request_seconds", "Time to answer a request.");
 }
 
 /// Moves what was measured out of its buffers; to be called now and then.
@@ -82,7 +111,7 @@ pub(crate) async fn observe(
     let response = next.run(request).instrument(span.clone()).await;
     let took = app.clock.monotonic().saturating_sub(began);
     let status = response.status().as_u16();
-    let milliseconds = took.as_secs_f64() * 1_000.0;
+    let milliseconds = (took.as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     if matches!(route, "/healthz" | "/readyz" | "/metrics") {
         tracing::debug!(parent: &span, status, milliseconds, "answered");
     } else {

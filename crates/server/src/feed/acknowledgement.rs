@@ -46,13 +46,27 @@ pub(crate) async fn post(
         return Err(ApiError::Invalid("the log does not reach this position".to_owned()));
     }
     match app.feed.acknowledge(&stream, &caller.token.client_id, seq) {
-        Noted::Unknown => Err(ApiError::NotFound("stream")),
+        Noted::Unknown => hand_on(&app, &stream, seq).await,
         Noted::Known => Ok(StatusCode::NO_CONTENT),
         Noted::Moved { after } => {
             measure(&app, after, seq);
             Ok(StatusCode::NO_CONTENT)
         }
     }
+}
+
+/// The stream may be open at another node: a balancer sends each request where it likes. Whoever
+/// knows the name of a stream was told it on that stream.
+async fn hand_on(app: &App, stream: &str, seq: Seq) -> Result<StatusCode, ApiError> {
+    let unknown = ApiError::NotFound("stream");
+    if !app.store.is_shared() || app.feed.registry().holds(stream) {
+        return Err(unknown);
+    }
+    let elsewhere = app.store.list_streams(app.now()).await?;
+    let mut found = elsewhere.into_iter().find(|open| open.id == stream).ok_or(unknown)?;
+    found.acknowledged = seq;
+    app.store.report_streams(&[found], app.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// From the moment an entry was appended to the moment a verifier said that it has applied it.
@@ -87,13 +101,18 @@ pub(super) async fn report(hub: Hub) {
 
 fn gauge(hub: &Hub) {
     let (head, now) = (hub.head(), hub.clock().monotonic());
-    for (_, stream) in hub.registry().streams() {
+    let mut registry = hub.registry();
+    for (_, stream) in registry.streams() {
         let lag = head.0.saturating_sub(stream.acknowledged.0);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!("menshen_feed_lag_entries", "verifier" => stream.verifier.clone())
             .set(lag as f64);
         metrics::gauge!("menshen_feed_ack_age_seconds", "verifier" => stream.verifier.clone())
             .set(now.saturating_sub(stream.acknowledged_at));
+    }
+    for verifier in registry.take_gone() {
+        metrics::gauge!("menshen_feed_lag_entries", "verifier" => verifier.clone()).set(f64::NAN);
+        metrics::gauge!("menshen_feed_ack_age_seconds", "verifier" => verifier).set(f64::NAN);
     }
 }
 

@@ -104,3 +104,57 @@ fn preferred(headers: &HeaderMap) -> Form {
         Form::Events
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn read(query: &str, resumed: &[&'static str]) -> Option<(Option<u64>, Option<String>)> {
+        let header = |value: &&'static str| {
+            (HeaderName::from_static("last-event-id"), HeaderValue::from_static(value))
+        };
+        let headers = HeaderMap::from_iter(resumed.iter().map(header));
+        let question = Question::read(query, &headers).ok()?;
+        Some((question.after.map(|seq| seq.0), question.verifier))
+    }
+
+    #[test]
+    fn the_header_is_newer_than_the_url() {
+        assert_eq!(read("", &[]), Some((None, None)));
+        assert_eq!(read("after=7&verifier=api-1", &[]), Some((Some(7), Some("api-1".to_owned()))));
+        assert_eq!(read("after=7", &["9"]), Some((Some(9), None)));
+    }
+
+    #[test]
+    fn a_resume_point_that_cannot_be_read_is_refused() {
+        for query in ["after=", "after=-1", "after=+1", "after=x", "after=1&after=1", "from=1"] {
+            assert_eq!(read(query, &[]), None, "{query}");
+        }
+        for resumed in [&["x"][..], &[""], &["1", "1"], &["18446744073709551616"]] {
+            assert_eq!(read("", resumed), None, "{resumed:?}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_has_a_name_that_fits_a_metric() {
+        let long = format!("verifier={}", "x".repeat(65));
+        for query in ["verifier=", "verifier=a%20b", "verifier=a%22", long.as_str()] {
+            assert_eq!(read(query, &[]), None, "{query}");
+        }
+        assert!(read(&long[..long.len() - 1], &[]).is_some());
+    }
+
+    #[test]
+    fn events_are_for_everybody_who_does_not_ask_for_json_alone() {
+        let form = |accept: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            matches!(preferred(&headers), Form::Document)
+        };
+        assert!(form("application/json") && form("application/json, */*;q=0.1"));
+        assert!(!form("text/event-stream") && !form("*/*"));
+        assert!(!form("application/json, text/event-stream"));
+    }
+}

@@ -69,12 +69,12 @@ impl Hub {
     /// How many verifiers are connected, here or at another node, and how many have applied a
     /// position.
     pub(crate) async fn status(&self, seq: Seq) -> Result<Acknowledgement, StoreError> {
-        let own = self.registry().count(seq);
         if !self.store().is_shared() {
-            return Ok(own);
+            return Ok(self.registry().count(seq));
         }
         let mut streams = self.store().list_streams(self.shared.clock.now()).await?;
-        streams.retain(|stream| !self.registry().holds(&stream.id));
+        streams.retain(|stream| !self.registry().learn(stream));
+        let own = self.registry().count(seq);
         let reached = streams.iter().filter(|stream| stream.acknowledged >= seq).count();
         Ok(Acknowledgement {
             connected: own.connected + streams.len(),

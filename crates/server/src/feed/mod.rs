@@ -9,10 +9,8 @@ mod registry;
 mod ring;
 mod stream;
 mod tail;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use door::get;
-pub use hub::Hub;
+pub(crate) use hub::Hub;
 pub(crate) use hub::stopped;
 pub(crate) use registry::Acknowledgement;

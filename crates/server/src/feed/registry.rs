@@ -27,6 +27,8 @@ pub(super) struct Registry {
     open: HashMap<String, OpenStream>,
     /// Streams that were closed and that other nodes still count.
     closed: Vec<String>,
+    /// Verifiers that closed a stream since somebody asked.
+    gone: Vec<String>,
     changed: bool,
 }
 
@@ -64,10 +66,25 @@ impl Registry {
     }
 
     pub(super) fn close(&mut self, id: &str) {
-        if self.open.remove(id).is_some() {
+        if let Some(stream) = self.open.remove(id) {
             self.closed.push(id.to_owned());
+            self.gone.push(stream.verifier);
             self.changed = true;
         }
+    }
+
+    /// The verifiers that were here before and are not any more; told once.
+    pub(super) fn take_gone(&mut self) -> Vec<String> {
+        let mut gone = std::mem::take(&mut self.gone);
+        gone.retain(|name| !self.open.values().any(|stream| stream.verifier == *name));
+        gone
+    }
+
+    /// Takes over what another node was told about a stream of ours; whether it is one.
+    pub(super) fn learn(&mut self, told: &FeedStream) -> bool {
+        let Some(stream) = self.open.get_mut(&told.id) else { return false };
+        stream.acknowledged = stream.acknowledged.max(told.acknowledged);
+        true
     }
 
     /// Notes that a stream has applied the log up to a position.

@@ -26,6 +26,7 @@ pub(super) async fn authenticate(
 ) -> Result<Known, OAuthError> {
     let claim = read(headers, form)?;
     let id: ClientId = claim.id.parse().map_err(|_| OAuthError::InvalidClient)?;
+    tracing::Span::current().record("client.id", id.as_str());
     let known = app.clients.find(&app.store, app.clock.as_ref(), &id).await?;
     match known {
         Some(known) if proves(&known, claim.secret.as_ref()) => Ok(known),

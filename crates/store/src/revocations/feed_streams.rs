@@ -22,14 +22,18 @@ pub struct FeedStream {
 }
 
 impl Store {
-    /// Tells the other nodes which streams are open here and how far they have come.
+    /// Tells the other nodes which streams are open here and how far they have come. A stream
+    /// never goes back: an older report changes nothing.
     pub async fn report_streams(&self, streams: &[FeedStream], now: Timestamp) -> Result<()> {
         if streams.is_empty() {
             return Ok(());
         }
         let sql = "INSERT INTO feed_streams (id, verifier, acknowledged_seq, seen_at_ms) \
             VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET \
-            acknowledged_seq = excluded.acknowledged_seq, seen_at_ms = excluded.seen_at_ms";
+            acknowledged_seq = CASE \
+                WHEN excluded.acknowledged_seq > feed_streams.acknowledged_seq \
+                THEN excluded.acknowledged_seq ELSE feed_streams.acknowledged_seq END, \
+            seen_at_ms = excluded.seen_at_ms";
         self.database
             .write(|tx| {
                 Box::pin(async move {
