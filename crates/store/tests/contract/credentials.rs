@@ -1,0 +1,135 @@
+//! Passwords, and how fast they may be guessed.
+
+use std::time::Duration;
+
+use menshen_domain::credential::PasswordHash;
+use menshen_store::{Admission, Attempt};
+use menshen_token::{Reason, Timestamp, UserId};
+use rstest::rstest;
+
+use crate::database::Kind;
+use crate::scene::{START, Scene, user};
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_new_password_ends_everything(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    assert_eq!(scene.store.find_password(&ada.id).await.expect("reads"), None);
+    let phone = scene.sign_in(&ada, &app, START).await;
+    let changed = scene.store.change_password(&ada.id, &hash("new"), START).await;
+    let receipt = changed.expect("changed").expect("is somebody");
+    assert_eq!(receipt.appended.expect("appended").reason, Reason::PasswordChanged);
+    assert!(scene.is_over(&phone, START).await);
+    assert_eq!(scene.store.find_password(&ada.id).await.expect("reads"), Some(hash("new")));
+    let nobody = user("nobody").id;
+    let changed = scene.store.change_password(&nobody, &hash("new"), START).await;
+    assert_eq!(changed.expect("answers"), None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_dearer_hash_never_undoes_a_new_password(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = user("ada");
+    scene.store.create_user(&ada, Some(&hash("cheap"))).await.expect("created");
+    let upgrade = |old: &'static str, new: &'static str| {
+        let (store, id) = (&scene.store, &ada.id);
+        async move { store.upgrade_password(id, &hash(old), &hash(new)).await.expect("answers") }
+    };
+    assert!(upgrade("cheap", "dear").await);
+    assert!(!upgrade("cheap", "late").await);
+    assert_eq!(scene.store.find_password(&ada.id).await.expect("reads"), Some(hash("dear")));
+}
+
+fn attempt(address: &str, account: Option<&UserId>) -> Attempt {
+    let username = "ada".parse().expect("valid");
+    Attempt { address: address.to_owned(), account: account.cloned(), username }
+}
+
+impl Scene {
+    async fn begins(&self, attempt: &Attempt, now: Timestamp) -> bool {
+        let admission = self.store.begin_attempt(attempt, now).await.expect("answers");
+        admission == Admission::Go
+    }
+
+    /// How many of 200 attempts from ever new addresses may go ahead at once.
+    async fn admitted(&self, account: Option<&UserId>) -> usize {
+        let mut admitted = 0;
+        for address in 0..200 {
+            let attempt = attempt(&format!("198.51.100.{address}"), account);
+            admitted += usize::from(self.begins(&attempt, START).await);
+        }
+        admitted
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_attacker_elsewhere_does_not_slow_the_owner_at_home(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let home = attempt("192.0.2.1", Some(&ada.id));
+    assert!(scene.begins(&home, START).await);
+    scene.store.forgive_attempt(&home, START).await.expect("forgiven");
+    assert!(scene.admitted(Some(&ada.id)).await < 50);
+    assert!(!scene.begins(&attempt("203.0.113.9", Some(&ada.id)), START).await);
+    assert!(scene.begins(&home, START).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_name_that_is_nobodys_is_counted_like_one_that_is_somebodys(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    assert_eq!(scene.admitted(Some(&ada.id)).await, scene.admitted(None).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn right_passwords_are_never_slowed(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let home = attempt("192.0.2.1", Some(&ada.id));
+    for _ in 0..60 {
+        assert!(scene.begins(&home, START).await);
+        scene.store.forgive_attempt(&home, START).await.expect("forgiven");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn attempts_at_the_same_moment_are_all_counted(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let mut attempts = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (store, attempt) = (scene.store.clone(), attempt("192.0.2.1", Some(&ada.id)));
+        attempts.spawn(async move { store.begin_attempt(&attempt, START).await });
+    }
+    let answers = attempts.join_all().await.into_iter();
+    let answers: Vec<Admission> = answers.map(|answer| answer.expect("answers")).collect();
+    let admitted = answers.iter().filter(|answer| **answer == Admission::Go).count();
+    assert!((1..=30).contains(&admitted), "{admitted} went ahead");
+    let wait = answers.iter().find_map(|answer| match answer {
+        Admission::Wait(wait) => Some(*wait),
+        Admission::Go => None,
+    });
+    let wait = wait.expect("some have to wait");
+    assert!(wait > Duration::ZERO);
+    assert!(scene.begins(&attempt("192.0.2.1", Some(&ada.id)), START + wait).await);
+}

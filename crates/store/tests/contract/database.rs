@@ -1,0 +1,112 @@
+//! A database of its own for each test, gone afterwards.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use menshen_store::{Store, StoreOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// The longest lifetime of an access token in all tests.
+pub(crate) const CEILING: Duration = Duration::from_hours(12);
+
+/// A database that is deleted when dropped.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    home: Home,
+}
+
+enum Home {
+    Folder { _deleted_when_dropped: TempDir },
+    Server { url: String, name: String },
+}
+
+impl Database {
+    pub(crate) async fn create(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let url = format!("sqlite://{}/menshen.db", folder.path().display());
+                Self { url, home: Home::Folder { _deleted_when_dropped: folder } }
+            }
+            Kind::Postgres => {
+                let server = server();
+                let name = format!("menshen_{}_{}", std::process::id(), next());
+                run(&server, format!("CREATE DATABASE {name}")).await;
+                let url = of_database(&server, &name);
+                Self { url, home: Home::Server { url: server, name } }
+            }
+        }
+    }
+
+    /// A store on it, as one node of many would open it.
+    pub(crate) async fn open(&self) -> Store {
+        let url = self.url.clone();
+        let options = StoreOptions { url, connections: 8, access_token_ceiling: CEILING };
+        Store::open(&options).await.expect("opens")
+    }
+
+    /// Runs a statement behind the store's back.
+    pub(crate) async fn tamper(&self, sql: &str) {
+        sqlx::any::install_default_drivers();
+        let url: sqlx::any::AnyConnectOptions = self.url.parse().expect("valid");
+        let mut connection = url.connect().await.expect("connects");
+        connection.execute(AssertSqlSafe(sql)).await.expect("runs");
+        connection.close().await.expect("closes");
+    }
+
+    /// Takes the database away under everyone who uses it.
+    pub(crate) async fn take_away(&self, store: &Store) {
+        match &self.home {
+            Home::Folder { .. } => store.clone().close().await,
+            Home::Server { url, name } => {
+                run(url, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Home::Server { url, name } = &self.home else { return };
+        let (url, sql) = (url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(run(&url, sql));
+        });
+        // A failure to clean up must not hide why the test failed.
+        let _ = dropping.join();
+    }
+}
+
+async fn run(url: &str, sql: String) {
+    let mut connection = PgConnection::connect(url).await.expect("PostgreSQL answers");
+    connection.execute(AssertSqlSafe(sql)).await.expect("runs");
+    connection.close().await.expect("closes");
+}
+
+#[expect(clippy::disallowed_methods, reason = "how `make test` tells where its server is")]
+fn server() -> String {
+    std::env::var("MENSHEN_TEST_POSTGRES").expect(
+        "MENSHEN_TEST_POSTGRES names no PostgreSQL server; `make test` starts one and sets it",
+    )
+}
+
+/// The same server, another database.
+fn of_database(server: &str, name: &str) -> String {
+    let (address, _) = server.rsplit_once('/').expect("the URL names a database");
+    format!("{address}/{name}")
+}
+
+/// A number that no other test of this process has.
+pub(crate) fn next() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,16 @@
+//! Every method of the store, on SQLite and on PostgreSQL. `make test` starts the latter.
+
+mod clients;
+mod codes;
+mod credentials;
+mod database;
+mod keys;
+mod log;
+mod nodes;
+mod parallel;
+mod refreshes;
+mod revocations;
+mod scene;
+mod sessions;
+mod upkeep;
+mod users;
