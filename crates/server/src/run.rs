@@ -21,6 +21,7 @@ use crate::entropy::Entropy;
 use crate::housekeeping;
 use crate::keyring::{Keyring, KeyringError};
 use crate::router::router;
+use crate::telemetry;
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +82,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Running, StartError> {
+    telemetry::begin();
     let socket = listen::bind(config.listen)?;
     let address = socket.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
     if config.listen.port() == 0 && config.issuer.port() == Some(0) {

@@ -34,7 +34,7 @@ pub fn install_telemetry(config: &Config) {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
-    recorder();
+    begin();
 }
 
 /// The one recorder of this process; `None` when another one was there before it.
@@ -75,6 +75,11 @@ fn describe() {
     );
     metrics::describe_counter!("menshen_http_requests_total", "Requests answered.");
     metrics::describe_histogram!("menshen_http_request_seconds", "Time to answer a request.");
+}
+
+/// Begins to count. Until then what is counted is lost.
+pub(crate) fn begin() {
+    recorder();
 }
 
 /// Moves what was measured out of its buffers; to be called now and then.

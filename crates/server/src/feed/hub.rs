@@ -18,7 +18,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// The connected verifiers. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Hub {
+pub(crate) struct Hub {
     shared: Arc<Shared>,
 }
 
@@ -42,7 +42,7 @@ impl Hub {
     /// # Errors
     ///
     /// The store's, when the log cannot be read.
-    pub async fn start(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub(crate) async fn start(store: Store, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let confirmed_at = clock.now();
         let head = store.head().await?.seq;
         let shared = Shared {
@@ -62,7 +62,7 @@ impl Hub {
     }
 
     /// Ends every stream and stops following the log.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.shared.closing.send_replace(true);
     }
 
