@@ -68,7 +68,7 @@ Examples:
         /// The client's id
         id: ClientId,
     },
-    /// Give a client a new secret; the old one stops to work at once
+    /// Give a client a new secret; the old one stops to work within a second
     Secret {
         /// The client's id
         id: ClientId,

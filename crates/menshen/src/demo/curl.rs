@@ -27,7 +27,7 @@ pub(super) fn lines(cast: &Cast) -> String {
                  REFRESH=$(echo \"$TOKENS\" | field refresh_token)"
             ),
         ),
-        ("call the API", format!("curl -i {orders} -H \"Authorization: Bearer $ACCESS\"")),
+        ("call the API", format!("curl -iw '\\n' {orders} -H \"Authorization: Bearer $ACCESS\"")),
         (
             "refresh",
             format!(
@@ -39,16 +39,16 @@ pub(super) fn lines(cast: &Cast) -> String {
         ),
         (
             "sign out, and wait until the API knows",
-            format!("curl -i {issuer}/account/logout -H 'Prefer: wait=5' -d token=$REFRESH"),
+            format!("curl -iw '\\n' {issuer}/account/logout -H 'Prefer: wait=5' -d token=$REFRESH"),
         ),
         (
             "try the access token once more: 401",
-            format!("curl -i {orders} -H \"Authorization: Bearer $ACCESS\""),
+            format!("curl -iw '\\n' {orders} -H \"Authorization: Bearer $ACCESS\""),
         ),
         (
             "try the refresh token once more: invalid_grant, reason logout",
             format!(
-                "curl -i {issuer}/token -d client_id={APP} \\\n  \
+                "curl -iw '\\n' {issuer}/token -d client_id={APP} \\\n  \
                  -d grant_type=refresh_token -d refresh_token=$REFRESH"
             ),
         ),

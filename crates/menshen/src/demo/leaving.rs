@@ -48,7 +48,7 @@ async fn log_out(narrator: &mut Narrator, cast: &Cast, phone: &Device) -> Result
 fn receipt(body: &Value) -> String {
     let number = |path: &str| body.pointer(path).and_then(Value::as_u64).unwrap_or(0);
     format!(
-        "ended: {} session, {} grant; position {} in the log; APIs connected: {}, informed: {}",
+        "ended {} session and {} grant, at position {} in the log\nAPIs connected: {}, informed: {}",
         number("/ended/sessions"),
         number("/ended/grants"),
         number("/position"),

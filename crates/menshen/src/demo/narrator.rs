@@ -42,9 +42,14 @@ impl Narrator {
 
     /// What somebody asks: the request, and what it carries.
     pub(super) fn asks(&self, request: &str, carrying: &str) {
-        anstream::println!("   {} {request}", paint(ACCENT, "→"));
-        for line in wrap(carrying, self.width - 5) {
-            anstream::println!("     {}", paint(FAINT, line));
+        let arrow = paint(ACCENT, "→");
+        if request.len() + carrying.chars().count() <= self.width - 7 {
+            anstream::println!("   {arrow} {request}  {}", paint(FAINT, carrying));
+            return;
+        }
+        anstream::println!("   {arrow} {request}");
+        for line in wrap(carrying, self.width - 7) {
+            anstream::println!("       {}", paint(FAINT, line));
         }
     }
 
@@ -110,24 +115,33 @@ pub(super) fn took(time: Duration) -> String {
 pub(super) fn remaining(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds < 60 => format!("{seconds} s"),
-        seconds if seconds < 3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        seconds if seconds < 86_400 => {
-            format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60)
-        }
-        seconds => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+        seconds if seconds < 3_600 => two((seconds / 60, "min"), (seconds % 60, "s")),
+        seconds if seconds < 86_400 => two((seconds / 3_600, "h"), (seconds % 3_600 / 60, "min")),
+        seconds => two((seconds / 86_400, "d"), (seconds % 86_400 / 3_600, "h")),
     }
 }
 
+fn two(large: (u64, &str), small: (u64, &str)) -> String {
+    match small.0 {
+        0 => format!("{} {}", large.0, large.1),
+        _ => format!("{} {} {} {}", large.0, large.1, small.0, small.1),
+    }
+}
+
+/// Breaks between words; a newline always breaks.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a last line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else {
-            line.push_str(if line.is_empty() { "" } else { " " });
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
             line.push_str(word);
         }
+        lines.push(line);
     }
     lines
 }
@@ -138,7 +152,8 @@ mod tests {
 
     #[test]
     fn text_is_broken_between_words_and_nothing_is_lost() {
-        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one\ntwo three", 20), ["one", "two three"]);
         assert_eq!(wrap("unbreakable", 3), ["unbreakable"]);
         assert_eq!(wrap("", 3), [""]);
     }
@@ -153,6 +168,7 @@ mod tests {
     fn times_are_said_as_people_say_them() {
         assert_eq!(took(Duration::from_micros(4_230)), "4.2 ms");
         assert_eq!(remaining(Duration::from_secs(598)), "9 min 58 s");
+        assert_eq!(remaining(Duration::from_mins(10)), "10 min");
         assert_eq!(remaining(Duration::from_secs(7 * 86_400 - 1)), "6 d 23 h");
     }
 

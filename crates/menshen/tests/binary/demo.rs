@@ -15,7 +15,7 @@ fn the_story_is_true() {
         "The app refreshes",
         "An answer is lost",
         "Ada signs out",
-        "would have lived another 9 min",
+        "would have lived another",
         "invalid_grant, reason logout",
         "{\"active\":false}",
         "invalid_grant, reason refresh_token_reuse",
