@@ -114,7 +114,7 @@ impl Lane {
             return Some(());
         }
         self.made += 1;
-        let attempt = format!("{} {}", self.username, self.made);
+        let attempt = format!("{}-{}", self.username, self.made);
         self.sessions[session].refresh(app, attempt).await
     }
 }
@@ -153,7 +153,7 @@ async fn check(server: &Server, lanes: &mut [Lane], tally: &mut Tally, kill: u32
                 let retried = session.attempt.clone();
                 tally.retried += u32::from(retried.is_some());
                 tally.live += 1;
-                let attempt = retried.unwrap_or_else(|| format!("after kill {kill}"));
+                let attempt = retried.unwrap_or_else(|| format!("after-kill-{kill}"));
                 session.refresh(&app, attempt).await.expect("it answers");
                 let active = operator.is_active(&session.tokens.access).await;
                 assert!(active, "kill {kill}: a live session is lost");

@@ -9,11 +9,11 @@ use crate::harness::{App, Database, Proxy, Server, Setup, Site, Tokens, Wire, ap
 async fn a_lost_answer_is_given_again_to_the_key_that_asked() {
     let story = Story::begin(0).await;
     let first = story.app.sign_in("ada", "a password").await;
-    story.lose(&first, Some("attempt 1")).await;
+    story.lose(&first, Some("attempt-1")).await;
     // Lost a second time: nothing moves, so nothing can be lost twice.
-    story.lose(&first, Some("attempt 1")).await;
-    let second = Tokens::of(&story.app.refresh(&first.refresh, Some("attempt 1")).await);
-    let third = Tokens::of(&story.app.refresh(&second.refresh, Some("attempt 2")).await);
+    story.lose(&first, Some("attempt-1")).await;
+    let second = Tokens::of(&story.app.refresh(&first.refresh, Some("attempt-1")).await);
+    let third = Tokens::of(&story.app.refresh(&second.refresh, Some("attempt-2")).await);
     assert!(story.server.operator().await.is_active(&third.access).await);
     assert_eq!(story.kills().await, 0);
 }
@@ -44,8 +44,8 @@ async fn without_a_key_and_without_a_window_a_lost_answer_ends_the_session() {
 async fn another_key_is_another_caller() {
     let story = Story::begin(30_000).await;
     let first = story.app.sign_in("ada", "a password").await;
-    story.lose(&first, Some("attempt 1")).await;
-    for key in [None, Some("attempt 2")] {
+    story.lose(&first, Some("attempt-1")).await;
+    for key in [None, Some("attempt-2")] {
         let answer = story.app.refresh(&first.refresh, key).await;
         assert!(answer.is_refusal(), "{key:?}: {}", answer.text);
         assert_eq!(answer.text("reason"), "refresh_token_reuse");

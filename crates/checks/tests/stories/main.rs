@@ -5,6 +5,7 @@ mod harness;
 mod crashes;
 mod cut_feeds;
 mod endings;
+mod followers;
 mod guessing;
 mod hostile_input;
 mod lost_answers;

@@ -17,10 +17,11 @@ async fn parallel_refreshes_rotate_once_and_share_the_successor(
     let operator = server.operator().await;
     operator.add_user("ada", "a password").await;
     operator.add_app("app", &app_policy(&json!({}))).await;
-    for wire in [Wire::Connections, Wire::OneConnection] {
+    for (seed, wire) in [(0, Wire::Connections), (1_000, Wire::OneConnection)] {
         for callers in [2, 16, 200] {
             for caller in [Caller::Keyed, Caller::Unkeyed, Caller::Bound] {
-                one_rotation(&server, wire, callers, caller).await;
+                let device = DeviceKey::seeded(seed + callers as u64);
+                one_rotation(&server, wire, callers, caller, device).await;
             }
         }
     }
@@ -36,11 +37,17 @@ enum Caller {
     Bound,
 }
 
-async fn one_rotation(server: &Server, wire: Wire, callers: usize, caller: Caller) {
+async fn one_rotation(
+    server: &Server,
+    wire: Wire,
+    callers: usize,
+    caller: Caller,
+    device: DeviceKey,
+) {
     let case = format!("{callers} callers, {caller:?}, {wire:?}");
     let mut app = App::public(server.reached_by(wire), "app");
     if caller == Caller::Bound {
-        app = app.with_key(DeviceKey::seeded(callers as u64), &server.issuer);
+        app = app.with_key(device, &server.issuer);
     }
     let key = (caller == Caller::Keyed).then_some("one-attempt");
     let first = app.sign_in("ada", "a password").await;

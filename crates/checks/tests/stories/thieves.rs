@@ -37,7 +37,7 @@ async fn one_theft(app: &App, operator: &Operator, username: &str, mut dice: Dic
     let mut stolen = app.sign_in(username, "a password").await;
     let other_device = app.sign_in(username, "a password").await;
     for turn in 0..dice.below(3) {
-        let key = (loot != Loot::TokenOfASimpleApp).then(|| format!("before {turn}"));
+        let key = (loot != Loot::TokenOfASimpleApp).then(|| format!("before-{turn}"));
         stolen = Tokens::of(&app.refresh(&stolen.refresh, key.as_deref()).await);
     }
     let mut hands = [Hand::new("thief", &stolen), Hand::new("victim", &stolen)];
@@ -47,8 +47,8 @@ async fn one_theft(app: &App, operator: &Operator, username: &str, mut dice: Dic
         for hand in [first, 1 - first] {
             let key = match loot {
                 Loot::TokenOfASimpleApp => None,
-                Loot::TokenAndKey if round == 1 => Some("stored beside the token".to_owned()),
-                _ => Some(format!("{} {round}", hands[hand].whose)),
+                Loot::TokenAndKey if round == 1 => Some("stored-beside-the-token".to_owned()),
+                _ => Some(format!("{}-{round}", hands[hand].whose)),
             };
             let answer = app.refresh(&hands[hand].refresh, key.as_deref()).await;
             if answer.is_refusal() {

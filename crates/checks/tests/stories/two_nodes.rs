@@ -46,7 +46,7 @@ async fn refreshes_on_both_nodes_at_once_rotate_once() {
     let cluster = Cluster::begin().await;
     let tokens = cluster.app_a.sign_in("ada", "a password").await;
     let apps = [&cluster.app_a, &cluster.app_b];
-    let calls = (0..32).map(|call| apps[call % 2].refresh(&tokens.refresh, Some("one attempt")));
+    let calls = (0..32).map(|call| apps[call % 2].refresh(&tokens.refresh, Some("one-attempt")));
     let answers = join_all(calls).await;
     let successor = Tokens::of(&answers[0]).refresh;
     assert!(answers.iter().all(|answer| answer.text("refresh_token") == successor));
@@ -57,7 +57,7 @@ async fn refreshes_on_both_nodes_at_once_rotate_once() {
     // The chain goes on across nodes.
     let mut refresh = successor;
     for (turn, app) in apps.into_iter().cycle().take(6).enumerate() {
-        let key = format!("turn {turn}");
+        let key = format!("turn-{turn}");
         refresh = Tokens::of(&app.refresh(&refresh, Some(&key)).await).refresh;
     }
 }

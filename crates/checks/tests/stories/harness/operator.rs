@@ -1,9 +1,11 @@
 //! The operator of a server, by the admin API.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, Site};
+use super::{Answer, Site, until};
 
 /// Somebody with a token for the admin API.
 #[derive(Clone, Debug)]
@@ -30,9 +32,16 @@ impl Operator {
         let scope = "admin revocations:read";
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let form = [&form[..], &[("client_id", "admin"), ("client_secret", secret)]].concat();
-        let answer = site.form("/token", &form, &[]).await.expect("it answers").ok();
-        let authorization = format!("Bearer {}", answer.text("access_token"));
-        Self { site, authorization }
+        let mut operator = Self { site, authorization: String::new() };
+        // A client's token speaks for the moment at which the client was last read, a second ago
+        // at most: right after everything was revoked, the first ones are dead.
+        until("the operator's token is good", Duration::from_secs(10), async || {
+            let answer = operator.site.form("/token", &form, &[]).await.expect("it answers").ok();
+            operator.authorization = format!("Bearer {}", answer.text("access_token"));
+            operator.introspect(answer.text("access_token")).await.status == 200
+        })
+        .await;
+        operator
     }
 
     /// Creates a user and returns the id.

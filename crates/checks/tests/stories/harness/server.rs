@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use menshen_verifier::{Credentials, Policy, Verifier, VerifierBuilder};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Database, Operator, Site, Wire, until};
@@ -100,7 +101,9 @@ impl Server {
     pub(crate) async fn launch(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         let mut command = Command::new(program());
-        command.arg("serve").current_dir(self.folder.path()).stdin(Stdio::null());
+        command.args(["serve", "--json", "--with-parent"]).current_dir(self.folder.path());
+        // It stops when this test is gone and the other end closed.
+        command.stdin(Stdio::piped());
         // Settings meant for the tests are none of its own.
         command.env_clear();
         command.env("MENSHEN_LISTEN", self.address.to_string());
@@ -112,28 +115,29 @@ impl Server {
         for (name, value) in &self.setup.settings {
             command.env(format!("MENSHEN_{name}"), value);
         }
-        command.stdout(appended(&self.folder.path().join("out")));
+        command.stdout(File::create(self.announcement()).expect("the folder is ours"));
         command.stderr(appended(&self.log()));
         self.process = Some(command.spawn().expect("the program starts"));
         self.become_ready().await;
-        if self.admin_secret.is_none() {
-            let out = std::fs::read_to_string(self.folder.path().join("out")).unwrap_or_default();
-            self.admin_secret = out.split_whitespace().find_map(admin_secret);
-            assert!(self.admin_secret.is_some(), "no admin secret was printed:\n{out}");
-        }
     }
 
     async fn become_ready(&mut self) {
-        let site = self.site();
-        let log = self.log();
+        let (site, log, announcement) = (self.site(), self.log(), self.announcement());
         let process = self.process.as_mut().expect("just started");
+        let mut announced = Value::Null;
         until("the server is ready", Duration::from_mins(1), async || {
             if let Ok(Some(status)) = process.try_wait() {
                 panic!("it ended: {status}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
             }
-            site.get("/readyz", &[]).await.is_ok_and(|answer| answer.status == 200)
+            let line = std::fs::read(&announcement).unwrap_or_default();
+            announced = serde_json::from_slice(&line).unwrap_or_default();
+            announced.is_object()
+                && site.get("/readyz", &[]).await.is_ok_and(|answer| answer.status == 200)
         })
         .await;
+        if let Some(secret) = announced["admin"]["client_secret"].as_str() {
+            self.admin_secret = Some(secret.to_owned());
+        }
     }
 
     /// Kills the process, as `kill -9` does.
@@ -187,6 +191,10 @@ impl Server {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
+    fn announcement(&self) -> PathBuf {
+        self.folder.path().join("announcement")
+    }
+
     /// Where its files are.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -195,6 +203,16 @@ impl Server {
     /// What it logged and printed.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("log")
+    }
+
+    /// The mebibytes it holds in memory.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        let process = self.process.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+        let status = status.expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.expect("a number of KiB") / 1_024.0
     }
 }
 
@@ -215,11 +233,6 @@ impl Drop for Server {
             assert!(defects.is_empty(), "the server panicked:\n{}", defects.join("\n"));
         }
     }
-}
-
-fn admin_secret(word: &str) -> Option<String> {
-    let secret = word.strip_prefix("admin:")?;
-    Some(secret.trim_matches(['"', '\'', '`']).to_owned())
 }
 
 fn appended(path: &Path) -> File {
@@ -249,11 +262,9 @@ pub(crate) fn program() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         // The same selection of features as `cargo test --workspace`, so that nothing is built
         // a second time.
-        cargo.args(["build", "--quiet", "--workspace", "--bin", "menshen", "--test", "stories"]);
+        cargo.args(["build", "--quiet", "--workspace", "--bin", "menshen"]);
         cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
+        cargo.arg(if profile.ends_with("release") { "--release" } else { "--test=stories" });
         assert!(cargo.status().is_ok_and(|status| status.success()), "the program builds");
         profile.join("menshen")
     })
