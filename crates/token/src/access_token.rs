@@ -6,7 +6,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::strict_json::{StrictValue, insert_once, set_once};
+use crate::strict_json::{StrictValue, Text, insert_once, set_once};
 use crate::{ClientId, Flaw, GrantId, Jti, KeyId, Scope, SessionId, Thumbprint, Timestamp, UserId};
 
 /// The media type in the header of an access token (RFC 9068 section 2.1).
@@ -217,8 +217,8 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
-        while let Some(name) = members.next_key::<String>()? {
-            match name.as_str() {
+        while let Some(Text(name)) = members.next_key()? {
+            match &*name {
                 "iss" => set_once(&mut claims.iss, members.next_value()?)?,
                 "sub" => set_once(&mut claims.sub, members.next_value()?)?,
                 "aud" => set_once(&mut claims.aud, members.next_value()?)?,
@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "cnf" => set_once(&mut claims.cnf, members.next_value_seed(StrictValue)?)?,
                 _ => {
                     let value = members.next_value_seed(StrictValue)?;
-                    insert_once(&mut claims.custom, name, value)?;
+                    insert_once(&mut claims.custom, name.into_owned(), value)?;
                 }
             }
         }

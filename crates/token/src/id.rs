@@ -51,8 +51,7 @@ macro_rules! random_id {
 
             /// Accepts exactly what [`fmt::Display`] writes.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let bytes = base64url::decode(text).ok_or(InvalidId)?;
-                Ok(Self::from_bytes(bytes.try_into().map_err(|_| InvalidId)?))
+                base64url::decode_array(text).map(Self::from_bytes).ok_or(InvalidId)
             }
         }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::strict_json::{StrictValue, set_once};
+use crate::strict_json::{StrictValue, Text, set_once};
 use crate::{Algorithm, Flaw, Jwk, KeyId, PublicKey, base64url};
 
 /// The parts of a JOSE header that we act on.
@@ -133,17 +133,19 @@ impl<'de> Visitor<'de> for HeaderVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
         let (mut algorithm, mut key_id, mut token_type, mut jwk) = (None, None, None, None);
         let mut others: Vec<String> = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
-            match name.as_str() {
-                "alg" => set_once(&mut algorithm, members.next_value::<String>()?)?,
+        while let Some(Text(name)) = members.next_key()? {
+            match &*name {
+                "alg" => set_once(&mut algorithm, members.next_value::<Text>()?.0)?,
                 "kid" => set_once(&mut key_id, members.next_value()?)?,
                 "typ" => set_once(&mut token_type, members.next_value()?)?,
                 "jwk" => set_once(&mut jwk, members.next_value_seed(StrictValue)?)?,
                 "crit" => return Err(de::Error::custom("unknown critical extension")),
-                _ if others.contains(&name) => return Err(de::Error::custom("duplicate member")),
+                _ if others.iter().any(|other| *other == name) => {
+                    return Err(de::Error::custom("duplicate member"));
+                }
                 _ => {
                     members.next_value_seed(StrictValue)?;
-                    others.push(name);
+                    others.push(name.into_owned());
                 }
             }
         }

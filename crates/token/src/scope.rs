@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::strict_json::Text;
+
 /// Space-separated scope values, each once (RFC 6749 section 3.3). May be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scope(Box<str>);
@@ -45,17 +47,20 @@ impl FromStr for Scope {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        let mut values: Vec<&str> = Vec::new();
+        let allowed = |byte: u8| matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        if !text.bytes().all(allowed) {
+            return Err(InvalidScope);
+        }
+        let mut kept = String::with_capacity(text.len());
         for value in text.split(' ').filter(|value| !value.is_empty()) {
-            if !value.bytes().all(allowed) {
-                return Err(InvalidScope);
-            }
-            if !values.contains(&value) {
-                values.push(value);
+            if !kept.split(' ').any(|held| held == value) {
+                if !kept.is_empty() {
+                    kept.push(' ');
+                }
+                kept.push_str(value);
             }
         }
-        Ok(Self(values.join(" ").into()))
+        Ok(Self(kept.into()))
     }
 }
 
@@ -73,7 +78,7 @@ impl Serialize for Scope {
 
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        Text::deserialize(deserializer)?.0.parse().map_err(de::Error::custom)
     }
 }
 

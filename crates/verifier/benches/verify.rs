@@ -22,8 +22,10 @@ use menshen_verifier::token::{
 struct Signer {
     algorithm: Algorithm,
     jwk: Jwk,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Sign,
 }
+
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
 fn signers() -> [Signer; 3] {
     [es256(), eddsa(), rs256()]

@@ -51,6 +51,29 @@ fn ids_that_share_their_upper_half_are_told_apart() {
     assert!((0..1_000).all(|id| index.contains(id * 2) && !index.contains(id * 2 + 1)));
 }
 
+#[test]
+fn the_filter_passes_everything_held_and_little_else() {
+    let spread = |number: u128| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    for count in [1, 2, 5, 6, 100, 10_000] {
+        let ids: Vec<_> = (0..count).map(|number| (spread(number), LATER)).collect();
+        let filter = Filter::of(&ids);
+        assert!(ids.iter().all(|(id, _)| filter.may_contain(*id)));
+        let others = (count..count + 10_000).map(spread);
+        let passed = others.filter(|id| filter.may_contain(*id)).count();
+        assert!(passed < 500, "{passed} of 10,000 at {count} ids");
+    }
+}
+
+#[test]
+fn the_index_stays_below_24_bytes_an_id() {
+    for count in [1_000, 4_097, 30_000] {
+        let mut index = IdIndex::default();
+        index.insert((0..count).map(|id| (id << 100, LATER)).collect(), NOW);
+        let count = usize::try_from(count).expect("small");
+        assert!(index.bytes() < count * 24, "{} bytes for {count} ids", index.bytes());
+    }
+}
+
 proptest! {
     #[test]
     fn it_answers_like_a_plain_set(batches in prop::collection::vec(

@@ -13,7 +13,7 @@ const IDS: u8 = 6;
 /// A log in which every entry names one of a few things, so that rules meet.
 fn logs() -> impl Strategy<Value = Vec<Entry>> {
     let id = || 0..IDS;
-    let instant = || (0..10_i64).prop_map(|second| NOW + Duration::from_secs(second as u64));
+    let instant = || (0..10_u64).prop_map(|second| NOW + Duration::from_secs(second));
     let rule = prop_oneof![
         id().prop_map(|id| Revocation::Token(Jti::from_bytes([id; 16]))),
         id().prop_map(|id| Revocation::Session(SessionId::from_bytes([id; 16]))),
