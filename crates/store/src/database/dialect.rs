@@ -25,8 +25,14 @@ pub(crate) enum Role {
     Reader,
 }
 
-/// The channel on which nodes tell each other that the log has grown.
-pub(crate) const HEAD_CHANNEL: &str = "menshen_head";
+/// The channel on which nodes tell each other that the log has grown: one for each schema,
+/// because channels belong to the whole database.
+macro_rules! head_channel {
+    () => {
+        "'menshen_head.' || left(current_schema(), 40)"
+    };
+}
+pub(crate) use head_channel;
 
 impl Dialect {
     pub(crate) fn of(url: &str) -> Result<Self> {
@@ -116,7 +122,8 @@ impl Dialect {
     /// Tells other nodes, as part of the transaction, that the log has grown.
     pub(crate) fn notify(self, seq: Seq) -> Option<Statement> {
         (self == Self::Postgres).then(|| {
-            sqlx::query("SELECT pg_notify($1, $2)").bind(HEAD_CHANNEL).bind(seq.to_string())
+            let sql = concat!("SELECT pg_notify(", head_channel!(), ", $1)");
+            sqlx::query(sql).bind(seq.to_string())
         })
     }
 }

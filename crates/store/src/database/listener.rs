@@ -7,7 +7,7 @@ use sqlx::postgres::PgListener;
 use tokio::task::AbortHandle;
 
 use super::Database;
-use super::dialect::HEAD_CHANNEL;
+use super::dialect::head_channel;
 
 /// How long to wait before connecting again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -39,7 +39,9 @@ impl Listener {
 
 async fn listen(url: &str, database: &Database) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect(url).await?;
-    listener.listen(HEAD_CHANNEL).await?;
+    let (channel,): (String,) =
+        sqlx::query_as(concat!("SELECT ", head_channel!())).fetch_one(database.reader()).await?;
+    listener.listen(&channel).await?;
     // What was said while nobody listened.
     let (seq,): (i64,) =
         sqlx::query_as("SELECT seq FROM revocation_head").fetch_one(database.reader()).await?;

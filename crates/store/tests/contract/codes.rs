@@ -24,9 +24,7 @@ impl Scene {
 
 #[rstest]
 #[tokio::test]
-async fn a_code_opens_a_session_and_its_grant(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn a_code_opens_a_session_and_its_grant(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let ada = scene.user("ada").await;
     let policy = ClientPolicy {
@@ -182,9 +180,7 @@ async fn a_session_policy_holds_against_parallel_sign_ins(
 
 #[rstest]
 #[tokio::test]
-async fn the_session_longest_unused_gives_way(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn the_session_longest_unused_gives_way(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let ada = scene.user("ada").await;
     let sessions = SessionPolicy::Limit(2);

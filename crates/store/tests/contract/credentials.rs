@@ -97,9 +97,7 @@ async fn a_name_that_is_nobodys_is_counted_like_one_that_is_somebodys(
 
 #[rstest]
 #[tokio::test]
-async fn right_passwords_are_never_slowed(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn right_passwords_are_never_slowed(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let ada = scene.user("ada").await;
     let home = attempt("192.0.2.1", Some(&ada.id));

@@ -24,8 +24,14 @@ pub(crate) struct Database {
 }
 
 enum Home {
-    Folder { _deleted_when_dropped: TempDir },
-    Server { url: String, name: String },
+    Folder {
+        _deleted_when_dropped: TempDir,
+    },
+    /// Something on a server, and the statement that deletes it.
+    Server {
+        url: String,
+        delete: String,
+    },
 }
 
 impl Database {
@@ -36,14 +42,28 @@ impl Database {
                 let url = format!("sqlite://{}/menshen.db", folder.path().display());
                 Self { url, home: Home::Folder { _deleted_when_dropped: folder } }
             }
+            // A schema is as good as a database, and PostgreSQL is far quicker to drop one.
             Kind::Postgres => {
-                let server = server();
-                let name = format!("menshen_{}_{}", std::process::id(), next());
-                run(&server, format!("CREATE DATABASE {name}")).await;
-                let url = of_database(&server, &name);
-                Self { url, home: Home::Server { url: server, name } }
+                let (server, name) = (server(), name());
+                run(&server, format!("CREATE SCHEMA {name}")).await;
+                let url = format!("{server}?options=-csearch_path%3D{name}");
+                let delete = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
+                Self { url, home: Home::Server { url: server, delete } }
             }
         }
+    }
+
+    /// One that can be taken away, or whose connections can be cut, without harm to others.
+    pub(crate) async fn create_apart(kind: Kind) -> Self {
+        if kind == Kind::Sqlite {
+            return Self::create(kind).await;
+        }
+        let (server, name) = (server(), name());
+        run(&server, format!("CREATE DATABASE {name}")).await;
+        let (address, _) = server.rsplit_once('/').expect("the URL names a database");
+        let url = format!("{address}/{name}");
+        let delete = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        Self { url, home: Home::Server { url: server, delete } }
     }
 
     /// A store on it, as one node of many would open it.
@@ -66,20 +86,18 @@ impl Database {
     pub(crate) async fn take_away(&self, store: &Store) {
         match &self.home {
             Home::Folder { .. } => store.clone().close().await,
-            Home::Server { url, name } => {
-                run(url, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-            }
+            Home::Server { url, delete } => run(url, delete.clone()).await,
         }
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Home::Server { url, name } = &self.home else { return };
-        let (url, sql) = (url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        let Home::Server { url, delete } = &self.home else { return };
+        let (url, delete) = (url.clone(), delete.clone());
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(run(&url, sql));
+            runtime.expect("a runtime").block_on(run(&url, delete));
         });
         // A failure to clean up must not hide why the test failed.
         let _ = dropping.join();
@@ -99,10 +117,8 @@ fn server() -> String {
     )
 }
 
-/// The same server, another database.
-fn of_database(server: &str, name: &str) -> String {
-    let (address, _) = server.rsplit_once('/').expect("the URL names a database");
-    format!("{address}/{name}")
+fn name() -> String {
+    format!("menshen_{}_{}", std::process::id(), next())
 }
 
 /// A number that no other test of this process has.

@@ -55,7 +55,8 @@ async fn a_signing_key_lives_its_life(#[values(Kind::Sqlite, Kind::Postgres)] ki
     assert!(!store.activate_signing_key(&key_id("a"), START).await.expect("answers"));
     assert!(!store.activate_signing_key(&key_id("none"), START).await.expect("answers"));
     let state = |id: &str, state| (id.to_owned(), state);
-    let expected = [state("a", State::Retired), state("b", State::Active), state("c", State::Active)];
+    let expected =
+        [state("a", State::Retired), state("b", State::Active), state("c", State::Active)];
     assert_eq!(scene.states().await, expected);
 
     assert!(store.remove_signing_key(&key_id("a"), START).await.expect("removed"));
@@ -104,8 +105,7 @@ async fn a_leaked_key_is_replaced_at_once(#[values(Kind::Sqlite, Kind::Postgres)
     assert_eq!(entry.revocation, Revocation::Key(key_id("leaked")));
     assert_eq!(entry.reason, Reason::KeyRevoked);
     assert!(entry.expires_at > START + CEILING + MAX_LEEWAY);
-    let expected =
-        [("leaked".to_owned(), State::Removed), ("new".to_owned(), State::Active)];
+    let expected = [("leaked".to_owned(), State::Removed), ("new".to_owned(), State::Active)];
     assert_eq!(scene.states().await, expected);
     let again = store.revoke_signing_key(&key_id("leaked"), &key("newer", None), START).await;
     let again = again.expect("answers").expect("is one");
@@ -122,15 +122,15 @@ fn mac_key(number: u8, created_at: Timestamp) -> SealedMacKey {
 
 #[rstest]
 #[tokio::test]
-async fn the_newest_mac_key_is_the_current_one(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn the_newest_mac_key_is_the_current_one(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let (old, new) = (mac_key(1, START), mac_key(2, START + Duration::from_secs(1)));
     for key in [&old, &new] {
         assert!(scene.store.add_mac_key(key, AddMacKey::Always).await.expect("added"));
     }
     assert!(!scene.store.add_mac_key(&old, AddMacKey::Always).await.expect("answers"));
-    assert!(!scene.store.add_mac_key(&mac_key(3, START), AddMacKey::IfNone).await.expect("answers"));
+    assert!(
+        !scene.store.add_mac_key(&mac_key(3, START), AddMacKey::IfNone).await.expect("answers")
+    );
     assert_eq!(scene.store.list_mac_keys().await.expect("lists"), [new, old]);
 }

@@ -38,10 +38,7 @@ async fn the_log_reads_back_as_written(#[values(Kind::Sqlite, Kind::Postgres)] k
     }
     let phone = scene.sign_in(&ada, &app, START).await;
     let tablet = scene.sign_in(&ada, &app, START).await;
-    for target in [
-        Target::Grant(phone.grant.id),
-        Target::Session(tablet.session.id),
-    ] {
+    for target in [Target::Grant(phone.grant.id), Target::Session(tablet.session.id)] {
         let receipt = scene.store.revoke(&target, Reason::Logout, START).await.expect("ended");
         written.extend(receipt.appended);
     }

@@ -77,7 +77,7 @@ async fn an_append_wakes_the_followers_of_every_node(
 
 #[tokio::test]
 async fn a_node_that_lost_its_connection_hears_again() {
-    let scene = Scene::new(Kind::Postgres).await;
+    let scene = Scene::on(Database::create_apart(Kind::Postgres).await).await;
     let other_node = scene.database.open().await;
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -111,7 +111,7 @@ async fn what_one_node_ends_is_over_on_the_other(
 async fn a_store_whose_database_went_away_says_so(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
-    let scene = Scene::new(kind).await;
+    let scene = Scene::on(Database::create_apart(kind).await).await;
     let (ada, app) = scene.cast().await;
     let phone = scene.sign_in(&ada, &app, START).await;
     scene.database.take_away(&scene.store).await;
@@ -139,8 +139,7 @@ async fn a_caller_that_stops_waiting_harms_nobody(
     let phone = scene.sign_in(&ada, &app, START).await;
     for _ in 0..20 {
         let (store, presentation) = (scene.store.clone(), present(&phone));
-        let asking =
-            tokio::spawn(async move { store.refresh(presentation, &keys(), START).await });
+        let asking = tokio::spawn(async move { store.refresh(presentation, &keys(), START).await });
         tokio::task::yield_now().await;
         asking.abort();
         let store = scene.store.clone();

@@ -102,9 +102,7 @@ async fn a_replayed_refresh_token_ends_the_session_and_no_other(
 
 #[rstest]
 #[tokio::test]
-async fn strangers_are_refused_and_end_nothing(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn strangers_are_refused_and_end_nothing(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let (ada, app) = scene.cast().await;
     scene.client("other", ClientPolicy::default()).await;
@@ -128,10 +126,7 @@ async fn strangers_are_refused_and_end_nothing(
     };
     // The oldest token, which would end the session if the right client presented it.
     let cases = [
-        (
-            Presentation { client_id: client_id("other"), ..present(&first) },
-            Refusal::WrongClient,
-        ),
+        (Presentation { client_id: client_id("other"), ..present(&first) }, Refusal::WrongClient),
         (Presentation { proof: None, ..present(&first) }, Refusal::WrongKey),
         (forged_by(1), Refusal::Forged),
         (present_generation(&third, Generation(9)), Refusal::NeverIssued),

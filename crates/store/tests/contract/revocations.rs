@@ -132,9 +132,8 @@ async fn a_session_that_others_use_survives_the_end_of_one_grant(
     let guest = scene.sign_in(&ada, &app, START).await;
     // As a browser session would have it: another client's grant in the same session.
     let (sid, id) = (phone.session.id, guest.grant.id);
-    let join = format!(
-        "UPDATE grants SET session_id = '{sid}', client_id = 'other' WHERE id = '{id}'"
-    );
+    let join =
+        format!("UPDATE grants SET session_id = '{sid}', client_id = 'other' WHERE id = '{id}'");
     scene.database.tamper(&join).await;
     let target = Target::Grant(phone.grant.id);
     let receipt = scene.store.revoke(&target, Reason::TokenRevoked, START).await.expect("ended");

@@ -33,7 +33,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new(kind: Kind) -> Self {
-        let database = Database::create(kind).await;
+        Self::on(Database::create(kind).await).await
+    }
+
+    pub(crate) async fn on(database: Database) -> Self {
         Self { store: database.open().await, database }
     }
 
@@ -60,7 +63,12 @@ impl Scene {
     }
 
     /// For offline use, so that the grant of a third-party client outlives its session.
-    pub(crate) async fn sign_in_offline(&self, user: &User, client: &Client, now: Timestamp) -> Issued {
+    pub(crate) async fn sign_in_offline(
+        &self,
+        user: &User,
+        client: &Client,
+        now: Timestamp,
+    ) -> Issued {
         let scope = scope("openid offline_access");
         self.sign_in_as(&AuthorizationCode { scope, ..code(user, client, now) }, now).await
     }

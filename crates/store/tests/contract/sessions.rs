@@ -44,9 +44,7 @@ async fn sessions_are_listed_newest_first_with_their_last_use(
 
 #[rstest]
 #[tokio::test]
-async fn what_is_no_longer_used_ends_by_itself(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn what_is_no_longer_used_ends_by_itself(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let (ada, app) = scene.cast().await;
     let unused = scene.sign_in(&ada, &app, START).await;

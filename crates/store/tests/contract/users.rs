@@ -30,9 +30,7 @@ async fn a_user_reads_back_as_written(#[values(Kind::Sqlite, Kind::Postgres)] ki
 
 #[rstest]
 #[tokio::test]
-async fn a_name_and_an_id_belong_to_one_user(
-    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
-) {
+async fn a_name_and_an_id_belong_to_one_user(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     let ada = scene.user("ada").await;
     let conflict = scene.store.create_user(&user("ada"), None).await;
