@@ -1,0 +1,22 @@
+//! Whole exchanges over HTTP: a router in this process, a SQLite file of its own, a clock that
+//! the test moves.
+
+mod account;
+mod admin;
+mod authorize_challenge;
+mod bad_input;
+mod client_auth;
+mod discovery;
+mod dpop;
+mod feed;
+mod forged_tokens;
+mod harness;
+mod introspect;
+mod lifecycle;
+mod outage;
+mod proof;
+mod refresh;
+mod revoke;
+mod single_token;
+mod token;
+mod userinfo;
