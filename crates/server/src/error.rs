@@ -93,12 +93,10 @@ impl OAuthError {
     /// The one table: HTTP status and error code.
     const fn row(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::InvalidRequest(_)
-            | Self::MissingParameter(_)
-            | Self::InvalidSubjectToken(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request")
+            Self::InvalidRequest(_) | Self::MissingParameter(_) | Self::InvalidSubjectToken(_) => {
+                (StatusCode::BAD_REQUEST, "invalid_request")
             }
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),

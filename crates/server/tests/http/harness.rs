@@ -82,12 +82,15 @@ impl Server {
         };
         let store = Store::open(&options).await.expect("a store");
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_767_225_600)));
+        // Two servers share their randomness only when they have the same name.
+        let entropy = Counted::default();
+        entropy.0.store(config.issuer().len() as u64 * 1_000_000, Ordering::Relaxed);
         let app = App::assemble(
             config,
             store,
             KeyEncryptionKey::new(&[7; 32]),
             clock.clone(),
-            Arc::new(Counted::default()),
+            Arc::new(entropy),
         );
         let app = app.await.expect("an app");
         Self { router: menshen_server::router(app.clone()), app, clock, _folder: folder }
