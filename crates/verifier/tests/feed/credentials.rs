@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use menshen_verifier::{BuildError, Credentials, Policy, Presented, Verifier};
 
-use super::peer::{AUDIENCE, Peer, until, within};
+use super::peer::{AUDIENCE, Peer, entry, until, within};
 
 #[tokio::test]
 async fn a_client_gets_its_own_token_and_a_new_one_when_it_is_refused() {
@@ -60,6 +60,26 @@ async fn a_refused_verifier_keeps_trying_and_accepts_nothing() {
     connection.snapshot(0, Vec::new());
     connection.heartbeat(0);
     within(verifier.ready()).await;
+}
+
+#[tokio::test]
+async fn an_issuer_is_reached_over_tls_under_a_root_of_its_own_and_no_other() {
+    let mut peer = Peer::start_with_tls().await;
+    let root = include_bytes!("tls/root.pem");
+    let (verifier, connection) = peer.ready(peer.builder().root_certificate(root)).await;
+    let claims = peer.tokens.claims("ada");
+    let token = peer.tokens.sign(&claims);
+    assert!(verifier.verify(&token).is_ok());
+    connection.append(vec![entry(1, claims.jti)]);
+    until(|| verifier.verify(&token).is_err()).await;
+
+    // A root that did not sign the issuer's certificate: the issuer's own will do for one.
+    let asked = peer.asked_in_all();
+    let other = include_bytes!("tls/issuer.pem");
+    let stranger = peer.builder().root_certificate(other).start().expect("a valid verifier");
+    let patience = std::time::Duration::from_millis(500);
+    assert!(tokio::time::timeout(patience, stranger.ready()).await.is_err());
+    assert_eq!(peer.asked_in_all(), asked);
 }
 
 #[tokio::test]

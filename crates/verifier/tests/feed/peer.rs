@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use axum_server::tls_rustls::RustlsConfig;
 use futures_util::StreamExt;
 use menshen_verifier::testing::{START, TestIssuer};
 use menshen_verifier::token::{
@@ -38,6 +39,7 @@ pub(crate) struct Peer {
 
 /// What the peer answers, and what it was asked.
 pub(crate) struct Answers {
+    url: String,
     pub(crate) script: Mutex<Script>,
     asked: Mutex<HashMap<String, usize>>,
     connections: UnboundedSender<Connection>,
@@ -105,8 +107,29 @@ impl Connection {
 
 impl Peer {
     pub(crate) async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = free_port();
         let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let (peer, routes) = Self::at(url);
+        let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        peer
+    }
+
+    /// The same over TLS, under a root that only the test knows.
+    pub(crate) async fn start_with_tls() -> Self {
+        let listener = free_port();
+        let url = format!("https://{}", listener.local_addr().expect("bound"));
+        let (peer, routes) = Self::at(url);
+        let (certificate, key) =
+            (include_bytes!("tls/issuer.pem"), include_bytes!("tls/issuer-key.pem"));
+        let tls = RustlsConfig::from_pem(certificate.to_vec(), key.to_vec()).await;
+        let server = axum_server::from_tcp_rustls(listener, tls.expect("a certificate"));
+        let server = server.expect("within a runtime");
+        tokio::spawn(server.serve(routes.into_make_service()));
+        peer
+    }
+
+    fn at(url: String) -> (Self, Router) {
         let tokens = TestIssuer::new(url.clone(), AUDIENCE);
         let (connections, opened) = unbounded_channel();
         let (acknowledgments, acknowledged) = unbounded_channel();
@@ -119,6 +142,7 @@ impl Peer {
             authorization: HashMap::new(),
         };
         let state = Arc::new(Answers {
+            url: url.clone(),
             script: Mutex::new(script),
             asked: Mutex::default(),
             connections,
@@ -133,9 +157,9 @@ impl Peer {
             .route("/introspect", post(introspect))
             .layer(from_fn_with_state(Arc::clone(&state), count))
             .with_state(Arc::clone(&state));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
         let clock = tokens.clock();
-        Self { tokens, clock, url, state, connections: opened, acknowledgments: acknowledged }
+        let (connections, acknowledgments) = (opened, acknowledged);
+        (Self { tokens, clock, url, state, connections, acknowledgments }, routes)
     }
 
     pub(crate) fn builder(&self) -> VerifierBuilder {
@@ -220,10 +244,15 @@ async fn count(State(state): State<Arc<Answers>>, request: Request, next: Next) 
     next.run(request).await
 }
 
-async fn metadata(State(state): State<Arc<Answers>>, headers: HeaderMap) -> Json<Value> {
-    let host = headers[header::HOST].to_str().expect("ASCII").to_owned();
+fn free_port() -> std::net::TcpListener {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    listener
+}
+
+async fn metadata(State(state): State<Arc<Answers>>) -> Json<Value> {
     let script = state.script.lock().unwrap_or_else(PoisonError::into_inner);
-    Json(json!({ "issuer": script.issuer, "jwks_uri": format!("http://{host}/jwks") }))
+    Json(json!({ "issuer": script.issuer, "jwks_uri": format!("{}/jwks", state.url) }))
 }
 
 async fn jwks(State(state): State<Arc<Answers>>) -> Response {
