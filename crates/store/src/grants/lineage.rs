@@ -159,7 +159,7 @@ fn by_ids(texts: &[Arc<str>; 5], ids: &[GrantId]) -> Statement {
 
 /// The items, the last one repeated up to the size.
 fn padded<T>(items: &[T], size: usize) -> impl Iterator<Item = &T> {
-    let last = items.last().into_iter().flat_map(|last| std::iter::repeat(last));
+    let last = items.last().into_iter().flat_map(std::iter::repeat);
     items.iter().chain(last).take(size)
 }
 
@@ -196,13 +196,12 @@ fn read(row: &AnyRow, known: &mut HashMap<String, Arc<Client>>) -> Result<Lineag
     cells.table("users");
     let user = users::read(&mut cells)?;
     cells.table("clients");
-    let client = match known.get(grant.client_id.as_str()) {
-        Some(client) => client.clone(),
-        None => {
-            let client = Arc::new(clients::read(&mut cells)?);
-            known.insert(grant.client_id.to_string(), client.clone());
-            client
-        }
+    let client = if let Some(client) = known.get(grant.client_id.as_str()) {
+        client.clone()
+    } else {
+        let client = Arc::new(clients::read(&mut cells)?);
+        known.insert(grant.client_id.to_string(), client.clone());
+        client
     };
     Ok(Lineage { grant, session, user, client })
 }

@@ -59,7 +59,7 @@ async fn of_parallel_refreshes_one_rotates_and_all_get_the_same_token(
         let store = nodes[index % 2].clone();
         let mut presentation = present(&first);
         if matches!(retry, Retry::Key) {
-            presentation.retry_key_hash = retry_key("the same");
+            presentation.retry_key_hash = Some(retry_key("the same"));
         }
         tasks.spawn(async move { store.refresh(presentation, &keys(), START).await });
     }
@@ -128,7 +128,7 @@ async fn keep_refreshing(store: Store, mut last: Issued, mut now: Timestamp) -> 
     let mut all = vec![last.clone()];
     loop {
         now = now + Duration::from_millis(1);
-        let presentation = Presentation { retry_key_hash: retry_key("a"), ..present(&last) };
+        let presentation = Presentation { retry_key_hash: Some(retry_key("a")), ..present(&last) };
         match store.refresh(presentation, &keys(), now).await.expect("judged") {
             Refreshed::Issued(issued) => last = *issued,
             Refreshed::Refused(_) => return all,

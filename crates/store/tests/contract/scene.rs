@@ -182,8 +182,8 @@ pub(crate) fn present_generation(issued: &Issued, generation: Generation) -> Pre
     }
 }
 
-pub(crate) fn retry_key(text: &str) -> Option<SecretHash> {
-    Some(SecretHash::of(text.as_bytes()))
+pub(crate) fn retry_key(text: &str) -> SecretHash {
+    SecretHash::of(text.as_bytes())
 }
 
 /// The access token that the server would mint.
