@@ -1,5 +1,6 @@
 //! A folder of its own for each test, and the binary run in it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -56,7 +57,7 @@ impl Home {
     /// Starts a server on a free port.
     pub(crate) fn serve(&self, args: &[&str]) -> Server {
         let mut command = self.command(&["serve", "--json", "--listen", "127.0.0.1:0"]);
-        Server::start(command.args(args))
+        Server::start(command.args(args), &self.path("server.log"))
     }
 }
 
@@ -83,19 +84,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(command: &mut Command) -> Self {
+    /// Its log goes to a file: a pipe that nobody reads would fill up, and stop it.
+    fn start(command: &mut Command, log: &Path) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(File::create(log).expect("a file can be made"))
             .spawn()
             .expect("it starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("it writes UTF-8");
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| {
-            let mut log = String::new();
-            let _ = child.stderr.take().expect("piped").read_to_string(&mut log);
+            let log = std::fs::read_to_string(log).unwrap_or_default();
             panic!("it did not start: {line}{log}")
         });
         Self { child, stdout, ready }
