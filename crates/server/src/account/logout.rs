@@ -64,7 +64,7 @@ impl Depth {
 enum Held {
     Handle(SessionId),
     AccessToken(Box<AccessToken>),
-    RefreshToken(Presented, Box<Grant>),
+    RefreshToken(Box<(Presented, Grant)>),
     /// Ours, but so old that nothing is left of what it belonged to.
     Gone,
 }
@@ -78,7 +78,7 @@ async fn read(app: &App, text: &str) -> Result<Held, ApiError> {
     if let Some(presented) = Presented::parse(&keys, text) {
         return match app.store.find_grant(presented.grant_id).await? {
             Some(grant) if presented.derives_from(&grant.seed) => {
-                Ok(Held::RefreshToken(presented, Box::new(grant)))
+                Ok(Held::RefreshToken(Box::new((presented, grant))))
             }
             Some(_) => Err(foreign()),
             None => Ok(Held::Gone),
@@ -113,7 +113,7 @@ fn header_token(headers: &HeaderMap) -> Result<&str, ApiError> {
 
 async fn end_grant(app: &App, held: &Held) -> Result<Receipt, ApiError> {
     let target = match held {
-        Held::RefreshToken(_, grant) => Target::Grant(grant.id),
+        Held::RefreshToken(held) => Target::Grant(held.1.id),
         Held::AccessToken(token) => match token.grant_id {
             Some(grant_id) => Target::Grant(grant_id),
             None => alone(token),
@@ -130,7 +130,8 @@ async fn end_grant(app: &App, held: &Held) -> Result<Receipt, ApiError> {
 async fn end_session(app: &App, held: &Held) -> Result<Receipt, ApiError> {
     let (session_id, own_grant) = match held {
         Held::Handle(session_id) => (*session_id, None),
-        Held::RefreshToken(_, grant) => {
+        Held::RefreshToken(held) => {
+            let (_, grant) = held.as_ref();
             (grant.session_id, grant.outlives_session.then_some(grant.id))
         }
         Held::AccessToken(token) => match (token.session_id, token.grant_id) {
@@ -170,7 +171,8 @@ async fn end_everything(
             }
             caller.token.subject
         }
-        Held::RefreshToken(presented, grant) => {
+        Held::RefreshToken(held) => {
+            let (presented, grant) = held.as_ref();
             let proof = sender::proof(app, method, "/account/logout", headers).await?;
             let proven = proof.map(|proof| proof.thumbprint);
             let bound_elsewhere = grant.confirmation.is_some() && grant.confirmation != proven;

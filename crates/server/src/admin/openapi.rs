@@ -1,4 +1,4 @@
-//! The OpenAPI description of the admin API, made from the handlers and the bodies they take.
+//! The `OpenAPI` description of the admin API, made from the handlers and the bodies they take.
 
 use axum::http::{HeaderName, header};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -66,7 +66,7 @@ impl Modify for AccessTokenScheme {
     }
 }
 
-/// The OpenAPI 3.1 description of the admin API, as JSON.
+/// The `OpenAPI` 3.1 description of the admin API, as JSON.
 pub fn openapi() -> String {
     Description::openapi().to_pretty_json().expect("a description always serializes")
 }

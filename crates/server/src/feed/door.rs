@@ -115,7 +115,7 @@ mod tests {
         let header = |value: &&'static str| {
             (HeaderName::from_static("last-event-id"), HeaderValue::from_static(value))
         };
-        let headers = HeaderMap::from_iter(resumed.iter().map(header));
+        let headers = resumed.iter().map(header).collect();
         let question = Question::read(query, &headers).ok()?;
         Some((question.after.map(|seq| seq.0), question.verifier))
     }

@@ -1,6 +1,7 @@
 //! The life of a server: its first start, its second one, what keeps it from starting, and how
 //! it ends.
 
+use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use menshen_server::config::{Config, Sources};
 use menshen_server::{Running, StartError, SystemEntropy};
 use menshen_token::SystemClock;
 use serde_json::{Value, json};
+
+use crate::harness::Server;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -148,4 +151,93 @@ async fn a_shut_down_finishes_what_is_under_way_and_ends_the_streams() {
     assert_eq!(answer.status(), 200);
     tokio::time::timeout(PATIENCE, stopping).await.expect("in time").expect("shut down");
     assert!(http.get(format!("{issuer}/healthz")).send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_key_that_one_node_withdraws_is_gone_at_the_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = (start(folder.path()).await, start(folder.path()).await);
+    let (one, two) = (one.expect("started"), two.expect("started"));
+    let secret = one.admin_secret.clone().expect("a secret");
+    let token = admin_token(&one, &secret).await;
+    let keys = async |running: &Running| -> Vec<String> {
+        let answer = http().get(format!("{}/jwks", running.issuer)).send().await;
+        let keys: Value = answer.expect("an answer").json().await.expect("JSON");
+        let keys = keys["keys"].as_array().expect("keys").iter();
+        keys.map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
+    };
+    let withdrawn = keys(&one).await.remove(0);
+    assert_eq!(keys(&two).await, [withdrawn.as_str()]);
+    let url = format!("{}/admin/keys/{withdrawn}/revoke", one.issuer);
+    let answer = http().post(url).bearer_auth(token).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let gone =
+        tokio::time::timeout(PATIENCE, async { while keys(&two).await.contains(&withdrawn) {} });
+    assert!(gone.await.is_ok(), "the other node still publishes the key");
+    one.shut_down().await;
+    two.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_server_without_its_database_lives_and_says_why_it_is_not_ready() {
+    let server = Server::start().await;
+    assert_eq!(server.call("GET", "/readyz").send().await.status, 200);
+    server.app.store.clone().close().await;
+    let ready = server.call("GET", "/readyz").send().await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["checks"]["store"]["why"], json!("the database does not answer"));
+    assert_eq!(ready.json()["checks"]["keys"], json!({ "ok": true }));
+    assert_eq!(server.call("GET", "/healthz").send().await.status, 200);
+}
+
+thread_local! {
+    /// What was logged on this thread. A subscriber for this thread alone would miss what
+    /// another thread has found nobody to listen to before.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_request_has_one_line_and_no_line_has_a_secret() {
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(|| Log)
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).expect("the only one of this binary");
+    let server = Server::with_ada().await;
+    let tokens = server.sign_in().await;
+    let renewed = server.refresh(&tokens.refresh).await.tokens();
+    server.userinfo(&renewed.access).await;
+    let path = format!("/account/sessions?after={}", renewed.refresh);
+    server.call("GET", &path).bearer(&renewed.access).send().await;
+    server.post("/account/logout", &[("token", &renewed.refresh)]).await;
+    server.post("/token", &[("grant_type", &renewed.access), ("client_id", "app")]).await;
+    server.call("GET", &format!("/{}", renewed.access)).send().await;
+
+    let text = String::from_utf8(LOG.with_borrow_mut(std::mem::take)).expect("text");
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let answered: Vec<Value> =
+        lines.filter(|line| line["fields"]["message"] == json!("answered")).collect();
+    assert_eq!(answered.len(), 8, "{text}");
+    assert_eq!(answered[1]["span"]["route"], json!("/token"));
+    assert_eq!(answered[1]["span"]["client.id"], json!("app"));
+    assert_eq!(answered[6]["span"]["error.code"], json!("unsupported_grant_type"));
+    for secret in [tokens.access, tokens.refresh, renewed.access, renewed.refresh] {
+        let signature = secret.rsplit('.').next().expect("a part");
+        assert!(!text.contains(signature), "a token was logged");
+    }
+    assert!(!text.contains(crate::harness::PASSWORD), "a password was logged");
 }
