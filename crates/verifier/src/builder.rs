@@ -230,6 +230,10 @@ impl VerifierBuilder {
         let client = reqwest::Client::builder()
             .user_agent(concat!("menshen-verifier/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            // Over HTTP/2 a feed that is opened anew would share the dead or clogged connection
+            // that it was opened anew to escape.
+            .http1_only()
+            .pool_idle_timeout(Duration::from_secs(20))
             .connect_timeout(Duration::from_secs(3));
         let client = if encrypted {
             client.tls_certs_merge(certificates)

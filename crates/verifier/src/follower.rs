@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use eventsource_stream::{Event, Eventsource};
 use futures_util::StreamExt;
-use menshen_token::{Frame, MalformedFrame, Seq};
+use menshen_token::{Frame, MalformedFrame, Revocation, Seq};
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -108,7 +108,9 @@ impl Follower {
         let mut connection = Connection::default();
         let mut events = response.bytes_stream().eventsource();
         loop {
-            let next = tokio::time::timeout(self.shared.freshness.max_staleness(), events.next());
+            // Early enough that another connection may heal it before the rules count as stale.
+            let patience = self.shared.freshness.max_staleness() * 3 / 5;
+            let next = tokio::time::timeout(patience, events.next());
             let event = match next.await {
                 Err(_) => return Ended::Silent,
                 Ok(None) => return Ended::Closed,
@@ -130,10 +132,15 @@ impl Follower {
             return Ok(());
         }
         let frame = Frame::parse(&event.event, &event.data)?;
+        let withdraws_key = withdraws_key(&frame);
         match self.apply(frame).await? {
             Step::Collected => return Ok(()),
             Step::Moved => {
                 self.publish();
+                if withdraws_key {
+                    // Its successor signs from this moment on, and was not announced.
+                    self.shared.keys.refresh();
+                }
             }
             Step::Complete(server_now) => {
                 let received = self.shared.clock.monotonic();
@@ -238,6 +245,15 @@ pub(crate) async fn acknowledge(
                 reached.mark_changed();
             }
         }
+    }
+}
+
+fn withdraws_key(frame: &Frame) -> bool {
+    match frame {
+        Frame::Append { entries } => {
+            entries.iter().any(|entry| matches!(entry.revocation, Revocation::Key(_)))
+        }
+        Frame::Snapshot { .. } | Frame::Heartbeat { .. } => false,
     }
 }
 

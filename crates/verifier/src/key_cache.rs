@@ -61,8 +61,13 @@ impl KeyCache {
             Ordering::Relaxed,
         );
         if ours.is_ok() {
-            self.wanted.notify_one();
+            self.refresh();
         }
+    }
+
+    /// Fetches the keys now.
+    pub(crate) fn refresh(&self) {
+        self.wanted.notify_one();
     }
 
     /// Takes a key set as the current one. Tokens verified so far are kept only if it is the

@@ -137,7 +137,11 @@ impl Verifier {
         let shared = &*self.shared;
         // Read before the rules: rules that arrive in between are newer than this says.
         let suffices = shared.freshness.suffices(policy, shared.clock.monotonic());
-        let token = shared.genuine(presented.token)?;
+        let token = shared.genuine(presented.token).map_err(|rejection| match rejection {
+            // While we are cut off, a key may have been published that we could not fetch.
+            Rejection::UnknownKey if !suffices => Rejection::Stale,
+            rejection => rejection,
+        })?;
         if shared.rules.load().kills(&token) {
             return Err(Rejection::Revoked);
         }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use menshen_verifier::testing::TestIssuer;
-use menshen_verifier::token::AccessToken;
+use menshen_verifier::token::{AccessToken, Entry, Revocation};
 use menshen_verifier::{Readiness, Rejection};
 
-use super::peer::{AUDIENCE, Peer, until, within};
+use super::peer::{AUDIENCE, Peer, entry, until, within};
 
 fn under_another_key(peer: &Peer) -> String {
     let claims = peer.tokens.claims("ada");
@@ -89,4 +89,29 @@ async fn a_key_set_that_cannot_be_fetched_leaves_the_old_one() {
         until(|| peer.asked("/jwks") > asked).await;
     }
     assert!(verifier.verify(&peer.tokens.token("ada", "")).is_ok());
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_refused_and_its_successor_fetched_at_once() {
+    let mut peer = Peer::start().await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
+    let token = peer.tokens.token("ada", "");
+    assert!(verifier.verify(&token).is_ok());
+    let key_id = peer.tokens.claims("ada").key_id;
+    let withdrawn =
+        Entry { revocation: Revocation::Key(key_id), ..entry(1, peer.tokens.claims("ada").jti) };
+    connection.append(vec![withdrawn]);
+    until(|| verifier.verify(&token).is_err()).await;
+    assert_eq!(verifier.verify(&token).expect_err("withdrawn"), Rejection::Revoked);
+    until(|| peer.asked("/jwks") == 2).await;
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_no_verdict_while_we_are_cut_off() {
+    let mut peer = Peer::start().await;
+    let (verifier, _connection) = peer.ready(peer.builder()).await;
+    let token = under_another_key(&peer);
+    assert_eq!(verifier.verify(&token).expect_err("unknown"), Rejection::UnknownKey);
+    peer.clock.advance(Duration::from_secs(6));
+    assert_eq!(verifier.verify(&token).expect_err("perhaps"), Rejection::Stale);
 }
