@@ -103,17 +103,17 @@ async fn a_sign_of_life_ends_the_silence() {
 #[tokio::test]
 async fn a_delayed_feed_ages_although_it_speaks() {
     let mut peer = Peer::start().await;
-    let (verifier, connection) = peer.ready(peer.builder()).await;
-    // Two seconds pass here, and the heartbeat that arrives is two seconds old.
-    peer.clock.advance(Duration::from_secs(2));
-    connection.heartbeat(0);
-    let now = advanced(&peer.clock, Duration::from_secs(2));
-    // Now one that is four seconds old: beyond half of what is allowed, so a new connection.
+    let (verifier, connection) = peer.ready(peer.builder().max_staleness(10 * CUT)).await;
     let token = peer.tokens.token("ada", "");
+    // Time passes here, and a heartbeat arrives that was under way all the while.
+    peer.clock.advance(3 * CUT);
+    connection.heartbeat(0);
+    let now = advanced(&peer.clock, 3 * CUT);
+    // Now one that is older than half of what is allowed: time for a new connection.
     connection.heartbeat(0);
     let connection = peer.connection().await;
     assert_eq!(connection.resumed.as_deref(), Some("0"));
-    assert_eq!(verifier.status().staleness, Some(Duration::from_secs(4)));
+    assert_eq!(verifier.status().staleness, Some(6 * CUT));
     assert!(verifier.verify(&token).is_ok());
     connection.heartbeat_at(0, now);
     until(|| verifier.status().staleness == Some(Duration::ZERO)).await;

@@ -107,17 +107,17 @@ impl Connection {
 
 impl Peer {
     pub(crate) async fn start() -> Self {
-        let listener = free_port();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (peer, routes) = Self::at(url);
-        let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
         tokio::spawn(async move { axum::serve(listener, routes).await });
         peer
     }
 
     /// The same over TLS, under a root that only the test knows.
     pub(crate) async fn start_with_tls() -> Self {
-        let listener = free_port();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
         let url = format!("https://{}", listener.local_addr().expect("bound"));
         let (peer, routes) = Self::at(url);
         let (certificate, key) =
@@ -242,12 +242,6 @@ async fn count(State(state): State<Arc<Answers>>, request: Request, next: Next) 
     let path = request.uri().path().to_owned();
     *state.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
     next.run(request).await
-}
-
-fn free_port() -> std::net::TcpListener {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.set_nonblocking(true).expect("a socket");
-    listener
 }
 
 async fn metadata(State(state): State<Arc<Answers>>) -> Json<Value> {
