@@ -1,6 +1,7 @@
 //! The database that the server works on, opened by a verb: the same settings lead to it, and it
 //! does not matter whether the server runs.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,6 +39,21 @@ impl Settings {
         Config::load(&sources)
             .context("failed to read the configuration")
             .advise("menshen config, which prints every setting")
+    }
+
+    /// The flags with which a verb gets to the same database, as they are typed; empty when
+    /// none is needed.
+    pub(crate) fn as_flags(&self) -> String {
+        let file = self.config.as_ref().map(|file| file.display().to_string());
+        let mut flags = String::new();
+        for (name, value) in
+            [("config", &file), ("data", &self.data), ("store-url", &self.store_url)]
+        {
+            if let Some(value) = value {
+                let _ = write!(flags, " --{name} '{value}'");
+            }
+        }
+        flags
     }
 }
 

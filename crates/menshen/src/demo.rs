@@ -51,17 +51,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
-    let logs = outcome.is_err().then(|| stage.last_words());
+    if outcome.is_err() {
+        anstream::eprintln!("{}", paint(FAINT, stage.last_words()));
+    }
     stage.close().await;
-    outcome.map_err(|error| match logs {
-        Some(logs) if !logs.is_empty() => error.context(logs),
-        _ => error,
-    })
+    outcome
 }
 
 async fn play(args: &Args, stage: &mut Stage) -> Result<()> {
     let mut narrator = Narrator::new(args.pace.then_some(PACE));
-    anstream::println!("{}", paint(STRONG, "A logout that logs out"));
+    anstream::println!("{}", paint(STRONG, "A logout that logs out: a story on real processes"));
     let cast = Cast::assemble(stage).await?;
     cast.introduce(stage, &narrator);
     let phone = staying::tell(&mut narrator, &cast).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use menshen_domain::Secret;
-use menshen_server::{Running, SystemEntropy, install_telemetry};
+use menshen_server::{Config, Running, StartError, SystemEntropy, install_telemetry};
 use menshen_token::SystemClock;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
@@ -78,22 +78,30 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let stop = stop_signal(args.with_parent)?;
     install_telemetry(&config);
     let data = config.data.display().to_string();
-    let address = config.listen;
-    let running =
-        menshen_server::run(config, Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
-            .await
-            .context("failed to start the server")
-            .advise(format!(
-                "another port than {address} with --listen, another folder with --data"
-            ))?;
+    let running = start(config).await?;
     if args.json {
         announce(&running, &data);
     } else {
-        welcome(&running, &data);
+        welcome(&running, &data, &args.settings.as_flags());
     }
     stop.await;
     running.shut_down().await;
     Ok(())
+}
+
+async fn start(config: Config) -> Result<Running> {
+    let address = config.listen;
+    let started =
+        menshen_server::run(config, Arc::new(SystemClock::new()), Arc::new(SystemEntropy)).await;
+    let advice = match &started {
+        Err(StartError::Listen(..)) => format!("another address than {address}, with --listen"),
+        Err(StartError::Store(_)) => "check store.url, or --data for another folder".to_owned(),
+        Err(StartError::Keys(_)) => {
+            "the key-encryption.key that this database was made with".to_owned()
+        }
+        _ => return started.context("failed to start the server"),
+    };
+    started.context("failed to start the server").advise(advice)
 }
 
 /// Waits for SIGINT, SIGTERM or, if so told, the end of the parent.
@@ -121,19 +129,20 @@ fn announce(running: &Running, data: &str) {
     anstream::println!("{line}");
 }
 
-fn welcome(running: &Running, data: &str) {
+fn welcome(running: &Running, data: &str, flags: &str) {
     let issuer = running.issuer.as_str();
     let version = env!("CARGO_PKG_VERSION");
     anstream::println!("\n{} {version} is ready.\n", paint(STRONG, "Menshen"));
     output::facts(&[("issuer", &paint(ACCENT, issuer)), ("data", data)]);
     if let Some(secret) = &running.admin_secret {
-        bootstrap(issuer, secret);
+        bootstrap(issuer, secret, flags);
     }
     anstream::println!("\n{}", paint(STRONG, "What next"));
+    let app = format!("menshen client add shop-app --public --first-party --scope openid{flags}");
     output::facts(&[
-        ("add somebody", "menshen user add ada"),
-        ("add an app", "menshen client add shop-app --public --first-party --scope openid"),
-        ("add an API", "menshen client add orders --scope revocations:read"),
+        ("add somebody", &format!("menshen user add ada{flags}")),
+        ("add an app", &app),
+        ("add an API", &format!("menshen client add orders --scope revocations:read{flags}")),
         ("see it work", "menshen demo"),
         ("every setting", "menshen config"),
         ("stop", "Ctrl-C"),
@@ -142,9 +151,9 @@ fn welcome(running: &Running, data: &str) {
 }
 
 /// Shown on the first start, and never again.
-fn bootstrap(issuer: &str, secret: &Secret) {
+fn bootstrap(issuer: &str, secret: &Secret, flags: &str) {
     let secret = secret.expose();
-    let once = "shown this once: keep it now";
+    let once = "(shown this once: keep it now)";
     anstream::println!("\n{} {}", paint(STRONG, "For the admin API"), paint(FAINT, once));
     output::facts(&[("client id", "admin"), ("client secret", &paint(ACCENT, secret))]);
     anstream::println!("\n  A token for it:\n");
@@ -152,5 +161,7 @@ fn bootstrap(issuer: &str, secret: &Secret) {
         "    curl -s {issuer}/token -u admin:{secret} \\\n      \
          -d grant_type=client_credentials -d scope=admin"
     );
-    anstream::println!("\n  Another secret, if this one is lost: menshen client secret admin");
+    anstream::println!(
+        "\n  Another secret, if this one is lost: menshen client secret admin{flags}"
+    );
 }

@@ -9,6 +9,7 @@ use menshen_token::{Algorithm, Scope};
 
 /// What a client may do.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct PolicyFlags {
     /// It is yours: may sign users in on its own screens
     #[arg(long)]
@@ -40,6 +41,9 @@ pub(super) struct PolicyFlags {
     /// Bind its tokens to a key of the device (DPoP, RFC 9449)
     #[arg(long)]
     require_dpop: bool,
+    /// A logout of the device ends its `offline_access` as well; first-party clients always do
+    #[arg(long)]
+    ends_offline_access: bool,
     /// How many sessions a user may have with it; the longest unused gives way
     #[arg(long, value_name = "COUNT", conflicts_with = "single_device", value_parser = count)]
     session_limit: Option<u32>,
@@ -80,7 +84,7 @@ impl PolicyFlags {
             absolute_lifetime_ms: millis(self.absolute_lifetime),
             require_dpop: self.require_dpop,
             sessions,
-            ..ClientPolicy::default()
+            keeps_offline_access: !self.ends_offline_access,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What somebody sees who types `menshen` for the first time.
 
+use std::process::Stdio;
+
 use crate::harness::Home;
 
 const VERBS: &[&str] = &[
@@ -90,4 +92,15 @@ fn completions_and_the_api_description_are_printed() {
     let document: serde_json::Value =
         serde_json::from_str(&home.done(&["openapi"], "")).expect("it is JSON");
     assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+}
+
+#[test]
+fn whoever_stops_reading_gets_no_complaint() {
+    let home = Home::new();
+    let mut command = home.command(&["completions", "bash"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
