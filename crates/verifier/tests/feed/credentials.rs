@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use menshen_verifier::{BuildError, Credentials, Policy, Presented, Verifier};
 
-use super::peer::{AUDIENCE, Peer, entry, until, within};
+use super::peer::{AUDIENCE, MAX_STALENESS, Peer, entry, until, within};
 
 #[tokio::test]
 async fn a_client_gets_its_own_token_and_a_new_one_when_it_is_refused() {
@@ -25,7 +25,7 @@ async fn a_client_gets_its_own_token_and_a_new_one_when_it_is_refused() {
     assert_eq!(peer.asked("/token"), 2);
 
     // It introspects as itself.
-    peer.clock.advance(std::time::Duration::from_secs(6));
+    peer.clock.advance(2 * MAX_STALENESS);
     peer.script().introspection = Ok(true);
     let token = peer.tokens.token("ada", "");
     let admitted = verifier.admit(Presented::bearer(&token), Policy::Introspect).await;

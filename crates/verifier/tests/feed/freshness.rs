@@ -10,9 +10,9 @@ use menshen_verifier::token::Clock;
 use menshen_verifier::{Policy, Presented, Readiness, Rejection, Verified};
 use tower::ServiceExt;
 
-use super::peer::{Peer, advanced, entry, until, within};
+use super::peer::{MAX_STALENESS, Peer, advanced, entry, until, within};
 
-const CUT: Duration = Duration::from_secs(6);
+const CUT: Duration = MAX_STALENESS.saturating_add(Duration::from_secs(1));
 
 #[tokio::test]
 async fn while_the_feed_is_silent_each_policy_decides() {
@@ -103,17 +103,18 @@ async fn a_sign_of_life_ends_the_silence() {
 #[tokio::test]
 async fn a_delayed_feed_ages_although_it_speaks() {
     let mut peer = Peer::start().await;
-    let (verifier, connection) = peer.ready(peer.builder().max_staleness(10 * CUT)).await;
+    let (verifier, connection) = peer.ready(peer.builder()).await;
     let token = peer.tokens.token("ada", "");
+    let third = MAX_STALENESS / 3;
     // Time passes here, and a heartbeat arrives that was under way all the while.
-    peer.clock.advance(3 * CUT);
+    peer.clock.advance(third);
     connection.heartbeat(0);
-    let now = advanced(&peer.clock, 3 * CUT);
+    let now = advanced(&peer.clock, third);
     // Now one that is older than half of what is allowed: time for a new connection.
     connection.heartbeat(0);
     let connection = peer.connection().await;
     assert_eq!(connection.resumed.as_deref(), Some("0"));
-    assert_eq!(verifier.status().staleness, Some(6 * CUT));
+    assert_eq!(verifier.status().staleness, Some(2 * third));
     assert!(verifier.verify(&token).is_ok());
     connection.heartbeat_at(0, now);
     until(|| verifier.status().staleness == Some(Duration::ZERO)).await;

@@ -7,7 +7,7 @@ use menshen_verifier::testing::TestIssuer;
 use menshen_verifier::token::{AccessToken, Entry, Revocation};
 use menshen_verifier::{Readiness, Rejection};
 
-use super::peer::{AUDIENCE, Peer, entry, until, within};
+use super::peer::{AUDIENCE, MAX_STALENESS, Peer, entry, until, within};
 
 fn under_another_key(peer: &Peer) -> String {
     let claims = peer.tokens.claims("ada");
@@ -112,6 +112,6 @@ async fn an_unknown_key_is_no_verdict_while_we_are_cut_off() {
     let (verifier, _connection) = peer.ready(peer.builder()).await;
     let token = under_another_key(&peer);
     assert_eq!(verifier.verify(&token).expect_err("unknown"), Rejection::UnknownKey);
-    peer.clock.advance(Duration::from_secs(6));
+    peer.clock.advance(2 * MAX_STALENESS);
     assert_eq!(verifier.verify(&token).expect_err("perhaps"), Rejection::Stale);
 }

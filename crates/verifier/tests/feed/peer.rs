@@ -24,6 +24,10 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 pub(crate) const AUDIENCE: &str = "https://api.example";
 
+/// How old the rules may be. A follower loses patience after three fifths of it in real time,
+/// which is longer than any test may take.
+pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(60);
+
 /// Longer than anything here takes, shorter than anyone waits.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -167,6 +171,7 @@ impl Peer {
             .audience(AUDIENCE)
             .name("orders")
             .credentials(Credentials::token("feed-token"))
+            .max_staleness(MAX_STALENESS)
             .clock(self.clock.clone())
     }
 
