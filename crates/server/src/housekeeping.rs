@@ -11,8 +11,11 @@ use crate::app::App;
 use crate::feed::stopped;
 use crate::telemetry;
 
-/// How long another node's new key stays unknown here, unless the log speaks of it: far less
-/// than a key is announced for.
+/// How long a key that another node has made stays unknown here, unless the log speaks of it.
+/// The first key of an algorithm signs at once, so its tokens must not be strangers for long.
+const READ_SHARED_KEYS_EVERY: Duration = Duration::from_secs(2);
+
+/// The same when there are no other nodes, but perhaps somebody at the command line.
 const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
 
 /// Rows per statement: few enough that nobody waits for the database meanwhile.
@@ -21,7 +24,8 @@ const BATCH: u32 = 500;
 /// Works until told to stop.
 pub(crate) async fn keep_house(app: App, mut stop: watch::Receiver<bool>) {
     let mut clean_up = interval(app.config.clean_up_every);
-    let mut read_keys = interval(READ_KEYS_EVERY);
+    let shared = app.store.is_shared();
+    let mut read_keys = interval(if shared { READ_SHARED_KEYS_EVERY } else { READ_KEYS_EVERY });
     clean_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
     read_keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop_cleaning = stop.clone();

@@ -152,10 +152,10 @@ impl Keyring {
         tracing::info!(key.algorithm = %algorithm, key.step = ?step, "signing key moves on");
         match step {
             Step::Announce => {
-                self.store.add_signing_key(&self.new_key(algorithm, None, now), None).await?;
+                self.store.add_signing_key(&self.new_key(algorithm, None, now).await, None).await?;
             }
             Step::Start => {
-                let key = self.new_key(algorithm, Some(now), now);
+                let key = self.new_key(algorithm, Some(now), now).await;
                 self.store.add_signing_key(&key, Some(algorithm)).await?;
             }
             Step::Activate(id) => {
@@ -193,19 +193,21 @@ impl Keyring {
     ) -> Result<Option<Receipt>, KeyringError> {
         let keys = self.store.list_signing_keys().await?;
         let Some(key) = keys.iter().find(|key| key.id == *id) else { return Ok(None) };
-        let replacement = self.new_key(key.algorithm, Some(now), now);
+        let replacement = self.new_key(key.algorithm, Some(now), now).await;
         let receipt = self.store.revoke_signing_key(id, &replacement, now).await?;
         self.reload().await?;
         Ok(receipt)
     }
 
-    fn new_key(
+    /// A search for RSA primes takes long enough to keep a thread of the runtime from others.
+    async fn new_key(
         &self,
         algorithm: Algorithm,
         activated_at: Option<Timestamp>,
         now: Timestamp,
     ) -> SigningKey {
-        let (pair, pkcs8) = KeyPair::generate(algorithm);
+        let made = tokio::task::spawn_blocking(move || KeyPair::generate(algorithm)).await;
+        let (pair, pkcs8) = made.expect("making a key does not panic");
         let mut public = pair.public();
         let id: KeyId = public.thumbprint().as_str().parse().expect("base64url is a key id");
         public.key_id = Some(id.clone());

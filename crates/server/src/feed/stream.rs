@@ -72,7 +72,7 @@ enum Position {
 
 /// A position that nothing is missing after is gone on from; everything else is told anew.
 async fn begin(hub: &Hub, after: Option<Seq>) -> Result<Position, StoreError> {
-    let Some(after) = after else { return Ok(snapshot(hub)) };
+    let Some(after) = after else { return snapshot(hub).await };
     if after <= hub.head() && hub.recent(after, 0).is_some() {
         return Ok(Position::At(after));
     }
@@ -80,11 +80,14 @@ async fn begin(hub: &Hub, after: Option<Seq>) -> Result<Position, StoreError> {
     if (head.compacted_through..=head.seq).contains(&after) {
         return Ok(Position::At(after));
     }
-    Ok(snapshot(hub))
+    snapshot(hub).await
 }
 
-fn snapshot(hub: &Hub) -> Position {
-    Position::Snapshot { head: hub.head(), sent: Seq(0) }
+/// As of the end of the log itself, which may be ahead of what this node has read of it: a
+/// follower that comes from another node must not be taken back.
+async fn snapshot(hub: &Hub) -> Result<Position, StoreError> {
+    let head = hub.store().head().await?.seq;
+    Ok(Position::Snapshot { head, sent: Seq(0) })
 }
 
 struct EventStream {
@@ -143,12 +146,12 @@ impl EventStream {
                 self.look_for_own_death(&entries);
                 return Ok(Some(Frame::Append { entries }));
             }
-            self.position = snapshot(&self.hub);
+            self.position = snapshot(&self.hub).await?;
         }
         match self.position {
             Position::Snapshot { head, sent } => self.part(head, sent).await.map(Some),
             Position::At(sent) if sent == tail.head => Ok(self.sign_of_life(tail)),
-            // Another node is ahead of us, and the caller has come from there.
+            // The caller has read more of the log than this node has so far.
             Position::At(_) => Ok(None),
         }
     }
