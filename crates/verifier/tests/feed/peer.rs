@@ -26,7 +26,7 @@ pub(crate) const AUDIENCE: &str = "https://api.example";
 
 /// How old the rules may be. A follower loses patience after three fifths of it in real time,
 /// which is longer than any test may take.
-pub(crate) const MAX_STALENESS: Duration = Duration::from_secs(60);
+pub(crate) const MAX_STALENESS: Duration = Duration::from_mins(1);
 
 /// Longer than anything here takes, shorter than anyone waits.
 const DEADLINE: Duration = Duration::from_secs(10);
