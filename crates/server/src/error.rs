@@ -18,7 +18,7 @@ use crate::keyring::KeyringError;
 /// An answer of an OAuth endpoint other than success (RFC 6749 section 5.2, RFC 6750 section
 /// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2).
 #[derive(Debug, thiserror::Error)]
-pub enum OAuthError {
+pub(crate) enum OAuthError {
     /// A parameter is missing, malformed or given twice. The sentence says which.
     #[error("{0}")]
     InvalidRequest(&'static str),
@@ -122,7 +122,7 @@ impl OAuthError {
 
     /// The same finding at a resource, which answers with a challenge.
     #[must_use]
-    pub fn at_resource(self) -> Self {
+    pub(crate) fn at_resource(self) -> Self {
         match self {
             Self::InvalidDpopProof(sentence) => Self::RefusedProof(sentence),
             Self::UseDpopNonce(nonce) => Self::NonceRequired(nonce),
@@ -220,7 +220,7 @@ impl IntoResponse for OAuthError {
 /// An answer of the account, admin or feed API other than success: a problem document
 /// (RFC 9457).
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The request is malformed. The sentence says how.
     #[error("{0}")]
     Invalid(String),

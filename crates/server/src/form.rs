@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &str) -> Form {
-        Form::parse(body.as_bytes()).ok().expect("a form")
+        Form::parse(body.as_bytes()).expect("a form")
     }
 
     #[test]

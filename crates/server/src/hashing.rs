@@ -105,10 +105,10 @@ fn work(cost: HashingCost, waiting: &Mutex<Receiver<Job>>) {
         // An asker that has gone away meanwhile does not miss the answer.
         match job {
             Job::Verify(password, stored, answer) if !answer.is_closed() => {
-                drop(answer.send(hasher.verify(&password, stored.as_ref())));
+                let _ = answer.send(hasher.verify(&password, stored.as_ref()));
             }
             Job::Hash(password, salt, answer) if !answer.is_closed() => {
-                drop(answer.send(hasher.hash(&password, salt)));
+                let _ = answer.send(hasher.hash(&password, salt));
             }
             Job::Verify(..) | Job::Hash(..) => {}
         }

@@ -33,7 +33,8 @@ pub(super) async fn authenticate(
         Some(_) => Err(OAuthError::InvalidClient),
         None => {
             // Compared with something, as if there were such a client.
-            claim.secret.is_some_and(|secret| SecretHash::of(b"").matches(&secret));
+            let decoy = SecretHash::of(b"");
+            let _ = claim.secret.is_some_and(|secret| decoy.matches(&secret));
             Err(OAuthError::InvalidClient)
         }
     }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use menshen_token::dpop;
+use menshen_token::{Algorithm, dpop};
 use serde_json::{Value, json};
 
 use super::{authorize_challenge, introspect, jwks, revoke, token, userinfo};
@@ -36,7 +36,7 @@ fn document(app: &App) -> Value {
         "revocation_endpoint_auth_methods_supported": client_methods,
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "Bearer", "DPoP"],
-        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(|one| one.as_str()),
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::as_str),
         "subject_types_supported": ["public"],
     })
 }
