@@ -7,6 +7,7 @@ CREATE TABLE users (
     claims TEXT NOT NULL,
     password_hash TEXT,
     tokens_not_before_ms BIGINT NOT NULL,
+    sign_in_epoch BIGINT NOT NULL,
     created_at_ms BIGINT NOT NULL,
     disabled_at_ms BIGINT
 );
@@ -32,6 +33,8 @@ CREATE TABLE authorization_codes (
     device_address TEXT,
     amr TEXT NOT NULL,
     auth_time_ms BIGINT NOT NULL,
+    -- The user's, when the password was looked at.
+    sign_in_epoch BIGINT NOT NULL,
     expires_at_ms BIGINT NOT NULL,
     -- The session that redeeming it opened; a second redemption ends that session.
     session_id TEXT
@@ -136,7 +139,7 @@ CREATE INDEX consumed_by_expiry ON consumed (expires_at_ms);
 
 CREATE TABLE login_attempts (
     bucket TEXT PRIMARY KEY,
-    attempts BIGINT NOT NULL,
+    empty_at_ms BIGINT NOT NULL,
     last_at_ms BIGINT NOT NULL
 );
 CREATE INDEX login_attempts_by_age ON login_attempts (last_at_ms);

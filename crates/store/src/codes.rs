@@ -8,7 +8,7 @@ use menshen_domain::{Client, SecretHash, User};
 use menshen_token::{ClientId, GrantId, Reason, SessionId, Thumbprint, Timestamp};
 
 use crate::database::Tx;
-use crate::database::row::Cells;
+use crate::database::row::{Cells, as_column};
 use crate::revocations::{self, Covered};
 use crate::{Issued, Receipt, Result, Store, clients, users};
 
@@ -65,6 +65,8 @@ pub enum CodeRefusal {
     Unknown,
     /// Its time is over.
     Expired,
+    /// Everything of the user was ended after the password was looked at.
+    Superseded,
     /// It was issued to another client.
     WrongClient,
     /// The verifier does not answer the challenge, or there is one without the other.
@@ -82,7 +84,8 @@ impl Store {
     pub async fn issue_code(&self, code: &AuthorizationCode) -> Result<()> {
         let sql = "INSERT INTO authorization_codes (hash, client_id, user_id, scope, challenge, \
             confirmation, device_name, device_platform, device_address, amr, auth_time_ms, \
-            expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            sign_in_epoch, expires_at_ms) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
         let insert = || {
             sqlx::query(sql)
                 .bind(code.hash.as_str())
@@ -96,6 +99,7 @@ impl Store {
                 .bind(code.device.address.as_deref())
                 .bind(as_json(&code.amr))
                 .bind(code.auth_time.as_millis())
+                .bind(as_column(code.sign_in_epoch))
                 .bind(code.expires_at.as_millis())
         };
         self.database.change(insert).await.map(|_| ())
@@ -103,6 +107,10 @@ impl Store {
 
     /// Opens a session for a code: exactly once, whoever else tries at the same moment.
     pub async fn redeem_code(&self, redemption: &Redemption, now: Timestamp) -> Result<Redeemed> {
+        // Guesses are turned away without a write transaction.
+        if !self.knows_code(&redemption.code).await? {
+            return Ok(Redeemed::Refused(CodeRefusal::Unknown));
+        }
         self.database
             .write(|tx| {
                 Box::pin(async move {
@@ -129,13 +137,21 @@ impl Store {
                         .bind(redemption.fresh.session_id.to_string());
                     tx.execute(claim).await?;
                     let displaced = opening::make_room(tx, &found.user, &found.client, now).await?;
-                    let mut lineage = opening::lineage(found, &redemption.fresh, now);
+                    let mut lineage = opening::lineage(found, redemption, now);
                     let issued = lineage.issue(Verdict::Rotate, tx.access_token_ceiling, now);
                     opening::insert(tx, &lineage).await?;
                     Ok(Redeemed::Opened { issued: Box::new(issued), displaced })
                 })
             })
             .await
+    }
+}
+
+impl Store {
+    async fn knows_code(&self, hash: &SecretHash) -> Result<bool> {
+        let sql = "SELECT hash FROM authorization_codes WHERE hash = $1";
+        let query = sqlx::query(sql).bind(hash.as_str());
+        Ok(query.fetch_optional(self.database.reader()).await?.is_some())
     }
 }
 
@@ -162,7 +178,8 @@ async fn find(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Option<Found>>
     let sql = concat!(
         "SELECT codes.hash, codes.session_id, codes.client_id, codes.user_id, codes.scope, \
          codes.challenge, codes.confirmation, codes.device_name, codes.device_platform, \
-         codes.device_address, codes.amr, codes.auth_time_ms, codes.expires_at_ms, ",
+         codes.device_address, codes.amr, codes.auth_time_ms, codes.sign_in_epoch, \
+         codes.expires_at_ms, ",
         users::columns!(),
         ", ",
         clients::columns!(),
@@ -187,6 +204,7 @@ async fn find(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Option<Found>>
         },
         amr: cells.json()?,
         auth_time: cells.instant()?,
+        sign_in_epoch: cells.count()?,
         expires_at: cells.instant()?,
     };
     cells.table("users");
@@ -218,6 +236,8 @@ fn judge_moment(found: &Found, now: Timestamp) -> Option<CodeRefusal> {
         Some(CodeRefusal::Expired)
     } else if found.user.disabled_at.is_some() {
         Some(CodeRefusal::UserDisabled)
+    } else if found.code.sign_in_epoch != found.user.sign_in_epoch {
+        Some(CodeRefusal::Superseded)
     } else if found.client.disabled_at.is_some() {
         Some(CodeRefusal::ClientDisabled)
     } else {

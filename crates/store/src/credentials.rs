@@ -18,19 +18,26 @@ impl Store {
         Ok(Cells::of(&row, "users").optional_text()?.map(PasswordHash::from_stored))
     }
 
-    /// Sets a new password, and ends everything that the user has. `None` when there is no
-    /// such user.
+    /// Sets a new password, and ends everything that the user has. When `proven` is given,
+    /// only if that is still the one stored: of two changes that both begin with the old
+    /// password, the first one counts. `None` when there is no such user, or no longer such a
+    /// password.
     pub async fn change_password(
         &self,
         id: &UserId,
+        proven: Option<&PasswordHash>,
         new: &PasswordHash,
         now: Timestamp,
     ) -> Result<Option<Receipt>> {
         self.database
             .write(|tx| {
                 Box::pin(async move {
-                    let sql = "UPDATE users SET password_hash = $2 WHERE id = $1";
-                    let update = sqlx::query(sql).bind(id.as_str()).bind(new.as_str());
+                    let sql = "UPDATE users SET password_hash = $2 \
+                        WHERE id = $1 AND ($3 IS NULL OR password_hash = $3)";
+                    let update = sqlx::query(sql)
+                        .bind(id.as_str())
+                        .bind(new.as_str())
+                        .bind(proven.map(PasswordHash::as_str));
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }

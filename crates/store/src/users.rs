@@ -6,7 +6,7 @@ use menshen_domain::user::Username;
 use menshen_token::{Reason, Revocation, Timestamp, UserId};
 use serde_json::{Map, Value};
 
-use crate::database::row::Cells;
+use crate::database::row::{Cells, as_column};
 use crate::revocations::{self, Covered};
 use crate::{Page, Receipt, Result, Store, Which};
 
@@ -14,7 +14,7 @@ use crate::{Page, Receipt, Result, Store, Which};
 macro_rules! columns {
     () => {
         "users.id, users.username, users.roles, users.claims, users.tokens_not_before_ms, \
-         users.created_at_ms, users.disabled_at_ms"
+         users.sign_in_epoch, users.created_at_ms, users.disabled_at_ms"
     };
 }
 pub(crate) use columns;
@@ -26,6 +26,7 @@ pub(crate) fn read(cells: &mut Cells<'_>) -> Result<User> {
         roles: cells.json()?,
         claims: cells.json()?,
         tokens_not_before: cells.instant()?,
+        sign_in_epoch: cells.count()?,
         created_at: cells.instant()?,
         disabled_at: cells.optional_instant()?,
     })
@@ -42,8 +43,8 @@ impl Store {
                         sqlx::query(sql).bind(user.id.as_str()).fetch_optional(tx.db()).await?;
                     let which = if known.is_some() { Which::UserId } else { Which::Username };
                     let sql = "INSERT INTO users (id, username, roles, claims, password_hash, \
-                    tokens_not_before_ms, created_at_ms, disabled_at_ms) \
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                    tokens_not_before_ms, sign_in_epoch, created_at_ms, disabled_at_ms) \
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
                     let insert = sqlx::query(sql)
                         .bind(user.id.as_str())
                         .bind(user.username.as_str())
@@ -51,6 +52,7 @@ impl Store {
                         .bind(as_json(&user.claims))
                         .bind(password.map(PasswordHash::as_str))
                         .bind(user.tokens_not_before.as_millis())
+                        .bind(as_column(user.sign_in_epoch))
                         .bind(user.created_at.as_millis())
                         .bind(user.disabled_at.map(Timestamp::as_millis));
                     tx.execute(insert).await.map_err(|error| error.or_conflict(which))?;
@@ -107,19 +109,18 @@ impl Store {
                 Box::pin(async move {
                     let latest = revocations::latest_of_user(tx, id).await?;
                     let before = latest.cut_off(now);
-                    let sql = "UPDATE users SET roles = $2, claims = $3, \
-                    tokens_not_before_ms = $4 WHERE id = $1";
+                    let sql = "UPDATE users SET roles = $2, claims = $3 WHERE id = $1";
                     let update = sqlx::query(sql)
                         .bind(id.as_str())
                         .bind(as_json(&roles))
-                        .bind(as_json(claims))
-                        .bind(before.as_millis());
+                        .bind(as_json(claims));
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }
                     if latest.grants == 0 {
                         return revocations::nothing_left(tx).await.map(Some);
                     }
+                    revocations::raise_cut_off(tx, id, before).await?;
                     let rule = Revocation::UserBefore(id.clone(), before);
                     let expires_at = latest.rule_expires_at(now);
                     let reason = Reason::ClaimsChanged;

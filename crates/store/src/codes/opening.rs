@@ -7,7 +7,7 @@ use menshen_domain::refresh_token::Generation;
 use menshen_domain::{Client, Grant, SecretHash, Session, User};
 use menshen_token::{Reason, SessionId, Thumbprint, Timestamp};
 
-use super::{Found, Fresh, as_json};
+use super::{Found, Redemption, as_json};
 use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
 use crate::grants::{Lineage, idle_expiry};
@@ -55,8 +55,12 @@ async fn longest_unused(
 }
 
 /// The session and grant that a code opens.
-pub(super) fn lineage(found: Found, fresh: &Fresh, now: Timestamp) -> Lineage {
+pub(super) fn lineage(found: Found, redemption: &Redemption, now: Timestamp) -> Lineage {
     let Found { code, user, client, .. } = found;
+    let fresh = &redemption.fresh;
+    // A public client's refresh tokens are bound to the key that it shows first (RFC 9449
+    // section 5); a confidential one has its secret, and may change keys.
+    let shown = redemption.proof.clone().filter(|_| !client.is_confidential());
     let absolute_expires_at = now + client.policy.absolute_lifetime();
     let session = Session {
         id: fresh.session_id,
@@ -85,7 +89,7 @@ pub(super) fn lineage(found: Found, fresh: &Fresh, now: Timestamp) -> Lineage {
         generation: Generation(0),
         rotated_at: now,
         retry_key_hash: None,
-        confirmation: code.confirmation,
+        confirmation: code.confirmation.or(shown),
         idle_expires_at: idle_expiry(&client, now).min(absolute_expires_at),
         absolute_expires_at,
         outlives_session,

@@ -6,6 +6,8 @@ use menshen_domain::SecretHash;
 use menshen_domain::throttle::{Counter, Scale};
 use menshen_domain::user::Username;
 use menshen_token::{Timestamp, UserId};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use crate::database::Tx;
 use crate::database::row::Cells;
@@ -14,7 +16,7 @@ use crate::{Result, Store};
 /// Somebody wants to try a password.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The address they call from.
+    /// The address they call from, as `menshen_domain::throttle::network` writes it.
     pub address: String,
     /// The account they want, if the name is somebody's.
     pub account: Option<UserId>,
@@ -35,11 +37,16 @@ impl Store {
     /// Counts an attempt, before its password is looked at, or says how long it has to wait.
     /// A name that is nobody's is counted like one that is somebody's.
     pub async fn begin_attempt(&self, attempt: &Attempt, now: Timestamp) -> Result<Admission> {
+        // Whoever has to wait costs a look, and not a write that is synced to disk.
+        if let Some(wait) = self.longest_wait(attempt, now).await? {
+            return Ok(Admission::Wait(wait));
+        }
         self.database
             .write(|tx| {
                 Box::pin(async move {
                     let mut counters = Vec::new();
-                    for bucket in buckets(tx, attempt).await? {
+                    let familiar = is_familiar(tx.db(), attempt).await?;
+                    for bucket in buckets(attempt, familiar) {
                         let counter = claim(tx, &bucket).await?;
                         counters.push((bucket, counter));
                     }
@@ -63,11 +70,7 @@ impl Store {
         self.database
             .write(|tx| {
                 Box::pin(async move {
-                    for bucket in buckets(tx, attempt).await? {
-                        let mut counter = claim(tx, &bucket).await?;
-                        counter.attempts = (counter.attempts - 1).max(0);
-                        write(tx, &bucket, counter).await?;
-                    }
+                    take_back(tx, attempt).await?;
                     let Some(account) = &attempt.account else { return Ok(()) };
                     let sql = "INSERT INTO familiar_addresses (user_id, address, last_at_ms) \
                     VALUES ($1, $2, $3) ON CONFLICT (user_id, address) \
@@ -82,6 +85,35 @@ impl Store {
             })
             .await
     }
+
+    /// The password was not looked at after all: takes the count back.
+    pub async fn withdraw_attempt(&self, attempt: &Attempt) -> Result<()> {
+        self.database.write(|tx| Box::pin(take_back(tx, attempt))).await
+    }
+
+    async fn longest_wait(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>> {
+        let mut connection = self.database.reader().acquire().await?;
+        let familiar = is_familiar(&mut connection, attempt).await?;
+        let mut longest = None;
+        for bucket in buckets(attempt, familiar) {
+            let sql =
+                "SELECT bucket, empty_at_ms, last_at_ms FROM login_attempts WHERE bucket = $1";
+            let query = sqlx::query(sql).bind(bucket.name.as_str());
+            if let Some(row) = query.fetch_optional(&mut *connection).await? {
+                longest = longest.max(counter(&row)?.wait(bucket.scale, now));
+            }
+        }
+        Ok(longest)
+    }
+}
+
+async fn take_back(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<()> {
+    let familiar = is_familiar(tx.db(), attempt).await?;
+    for bucket in buckets(attempt, familiar) {
+        let counter = claim(tx, &bucket).await?;
+        write(tx, &bucket, counter.forgiven()).await?;
+    }
+    Ok(())
 }
 
 /// Where attempts are counted.
@@ -92,44 +124,57 @@ struct Bucket {
 
 /// The counters of an attempt, in the order in which everyone locks them: the names of those
 /// for addresses sort before all others.
-async fn buckets(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<[Bucket; 2]> {
-    let address = &attempt.address;
-    let by_account = match &attempt.account {
-        Some(account) if is_familiar(tx, account, address).await? => {
-            Bucket { name: format!("familiar:{account}:{address}"), scale: Scale::Familiar }
-        }
-        Some(account) => Bucket { name: format!("strangers:{account}"), scale: Scale::Strangers },
-        None => {
-            let name = SecretHash::of(attempt.username.as_str().as_bytes());
-            let name = format!("unknown:{}", name.as_str());
-            Bucket { name, scale: Scale::Strangers }
-        }
-    };
-    Ok([Bucket { name: format!("address:{address}"), scale: Scale::Address }, by_account])
+fn buckets(attempt: &Attempt, familiar: bool) -> Vec<Bucket> {
+    let (address, account) = (&attempt.address, account_name(attempt));
+    let bucket = |name: String, scale| Bucket { name, scale };
+    let mut buckets = vec![bucket(format!("address:{address}"), Scale::Address)];
+    if familiar {
+        buckets.push(bucket(format!("familiar:{account}:{address}"), Scale::Familiar));
+    } else {
+        buckets.push(bucket(format!("newcomer:{account}:{address}"), Scale::Newcomer));
+        buckets.push(bucket(format!("strangers:{account}"), Scale::Strangers));
+    }
+    buckets
 }
 
-async fn is_familiar(tx: &mut Tx<'_>, account: &UserId, address: &str) -> Result<bool> {
+/// What the attempt is made at; a name that is nobody's has a stand-in, so that it is treated,
+/// and takes as long, as one that is somebody's.
+fn account_name(attempt: &Attempt) -> String {
+    match &attempt.account {
+        Some(account) => account.to_string(),
+        None => {
+            let hash = SecretHash::of(attempt.username.as_str().as_bytes());
+            format!("unknown:{}", hash.as_str())
+        }
+    }
+}
+
+async fn is_familiar(db: &mut AnyConnection, attempt: &Attempt) -> Result<bool> {
     let sql = "SELECT address FROM familiar_addresses WHERE user_id = $1 AND address = $2";
-    let query = sqlx::query(sql).bind(account.as_str()).bind(address);
-    Ok(query.fetch_optional(tx.db()).await?.is_some())
+    let query = sqlx::query(sql).bind(account_name(attempt)).bind(attempt.address.as_str());
+    Ok(query.fetch_optional(db).await?.is_some())
 }
 
 /// Reads a counter, and keeps everyone else from it until the commit.
 async fn claim(tx: &mut Tx<'_>, bucket: &Bucket) -> Result<Counter> {
-    let sql = "INSERT INTO login_attempts (bucket, attempts, last_at_ms) VALUES ($1, 0, 0) \
-        ON CONFLICT (bucket) DO UPDATE SET attempts = login_attempts.attempts \
-        RETURNING bucket, attempts, last_at_ms";
+    let sql = "INSERT INTO login_attempts (bucket, empty_at_ms, last_at_ms) VALUES ($1, 0, 0) \
+        ON CONFLICT (bucket) DO UPDATE SET empty_at_ms = login_attempts.empty_at_ms \
+        RETURNING bucket, empty_at_ms, last_at_ms";
     let row = sqlx::query(sql).bind(bucket.name.as_str()).fetch_one(tx.db()).await?;
-    let mut cells = Cells::of(&row, "login_attempts");
+    counter(&row)
+}
+
+fn counter(row: &AnyRow) -> Result<Counter> {
+    let mut cells = Cells::of(row, "login_attempts");
     cells.text()?;
-    Ok(Counter { attempts: cells.integer()?, last_at: cells.instant()? })
+    Ok(Counter { empty_at: cells.instant()?, last_at: cells.instant()? })
 }
 
 async fn write(tx: &mut Tx<'_>, bucket: &Bucket, counter: Counter) -> Result<()> {
-    let sql = "UPDATE login_attempts SET attempts = $2, last_at_ms = $3 WHERE bucket = $1";
+    let sql = "UPDATE login_attempts SET empty_at_ms = $2, last_at_ms = $3 WHERE bucket = $1";
     let update = sqlx::query(sql)
         .bind(bucket.name.as_str())
-        .bind(counter.attempts)
+        .bind(counter.empty_at.as_millis())
         .bind(counter.last_at.as_millis());
     tx.execute(update).await.map(|_| ())
 }

@@ -36,6 +36,7 @@ pub(crate) async fn end(
     now: Timestamp,
 ) -> Result<Receipt> {
     lock(tx, covered).await?;
+    end_sign_ins(tx, covered).await?;
     let latest = latest(tx, covered).await?;
     let offline = offline_grants(tx, covered).await?;
     let (sessions, grants) = close(tx, covered, reason, now).await?;
@@ -43,17 +44,24 @@ pub(crate) async fn end(
     if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
         return nothing_left(tx).await;
     }
-    let mut entry = None;
     for (grant_id, access_expires_at) in offline {
         let expires_at = access_expires_at.max(now) + MAX_LEEWAY;
-        entry = Some(append(tx, Revocation::Grant(grant_id), reason, now, expires_at).await?);
+        append(tx, Revocation::Grant(grant_id), reason, now, expires_at).await?;
     }
-    let last = append_rule(tx, covered, &latest, reason, now).await?;
-    let entry = last.or(entry);
-    match entry {
-        Some(entry) => Ok(Receipt { seq: entry.seq, sessions, grants, appended: Some(entry) }),
-        None => Ok(Receipt { sessions, grants, ..nothing_left(tx).await? }),
-    }
+    let entry = append_rule(tx, covered, &latest, reason, now).await?;
+    Ok(Receipt { seq: entry.seq, sessions, grants, appended: Some(entry) })
+}
+
+/// Ends what is on its way to becoming a session, also when nothing else is left to end.
+async fn end_sign_ins(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
+    let sql = match covered {
+        Covered::User(_) => "UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = $1",
+        Covered::Client(_) => {
+            "DELETE FROM authorization_codes WHERE client_id = $1 AND session_id IS NULL"
+        }
+        _ => return Ok(()),
+    };
+    tx.execute(sqlx::query(sql).bind(covered.id())).await.map(|_| ())
 }
 
 /// Ends a session or grant whose time is over. No rule is needed, because none of its tokens
@@ -101,21 +109,29 @@ pub(crate) async fn latest_of_user(tx: &mut Tx<'_>, id: &UserId) -> Result<Lates
     latest(tx, &covered).await
 }
 
+/// Lets no token of a user be made any more that is issued before an instant. Never moves back:
+/// an earlier rule may have been made by a clock that is ahead.
+pub(crate) async fn raise_cut_off(tx: &mut Tx<'_>, id: &UserId, before: Timestamp) -> Result<()> {
+    let sql = "UPDATE users SET tokens_not_before_ms = $2 \
+        WHERE id = $1 AND tokens_not_before_ms < $2";
+    let raise = sqlx::query(sql).bind(id.as_str()).bind(before.as_millis());
+    tx.execute(raise).await.map(|_| ())
+}
+
 async fn append_rule(
     tx: &mut Tx<'_>,
     covered: &Covered,
     latest: &Latest,
     reason: Reason,
     now: Timestamp,
-) -> Result<Option<Entry>> {
+) -> Result<Entry> {
     let cut_off = latest.cut_off(now);
     let mut expires_at = latest.rule_expires_at(now);
     let rule = match covered {
         Covered::Grant(id) | Covered::ExpiredGrant(id) => Revocation::Grant(*id),
         Covered::Session(id) | Covered::WholeSession(id) => Revocation::Session(*id),
         Covered::User(id) => {
-            let sql = "UPDATE users SET tokens_not_before_ms = $2 WHERE id = $1";
-            tx.execute(sqlx::query(sql).bind(id.as_str()).bind(cut_off.as_millis())).await?;
+            raise_cut_off(tx, id, cut_off).await?;
             Revocation::UserBefore(id.clone(), cut_off)
         }
         Covered::Client(id) => {
@@ -123,7 +139,7 @@ async fn append_rule(
             Revocation::ClientBefore(id.clone(), cut_off)
         }
     };
-    append(tx, rule, reason, now, expires_at).await.map(Some)
+    append(tx, rule, reason, now, expires_at).await
 }
 
 /// Locks everything that may be covered, in the order that everyone follows.

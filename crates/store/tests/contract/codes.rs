@@ -6,7 +6,7 @@ use menshen_domain::SecretHash;
 use menshen_domain::client::{ClientPolicy, Renewal, SessionPolicy};
 use menshen_domain::code::AuthorizationCode;
 use menshen_domain::refresh_token::{Generation, Verdict};
-use menshen_store::{CodeRefusal, Redeemed, Redemption};
+use menshen_store::{CodeRefusal, Redeemed, Redemption, Target};
 use menshen_token::{Reason, Timestamp};
 use rstest::rstest;
 
@@ -207,4 +207,56 @@ async fn a_session_that_cannot_be_renewed_dies_with_its_token(
     let app = scene.client("app", ClientPolicy { renewal, ..ClientPolicy::default() }).await;
     let issued = scene.sign_in(&ada, &app, START).await;
     assert_eq!(issued.grant.idle_expires_at, issued.access_expires_at);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_code_does_not_outlive_a_logout_everywhere(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    // Nothing else is left to end; the sign-in under way must end all the same.
+    let under_way = code(&ada, &app, START);
+    scene.store.issue_code(&under_way).await.expect("kept");
+    scene.store.revoke(&Target::User(ada.id.clone()), Reason::Admin, START).await.expect("ended");
+    assert_eq!(scene.refusal(&redemption(&under_way), START).await, CodeRefusal::Superseded);
+    // One whose password was looked at before, and that is issued only now.
+    let late = code(&ada, &app, START);
+    scene.store.issue_code(&late).await.expect("kept");
+    assert_eq!(scene.refusal(&redemption(&late), START).await, CodeRefusal::Superseded);
+    let ada = scene.store.find_user(&ada.id).await.expect("reads").expect("is there");
+    scene.sign_in(&ada, &app, START).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_code_does_not_outlive_that_its_client_is_disabled(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    let under_way = code(&ada, &app, START);
+    scene.store.issue_code(&under_way).await.expect("kept");
+    scene.store.disable_client(&app.id, START).await.expect("disabled");
+    scene.store.enable_client(&app.id).await.expect("enabled");
+    assert_eq!(scene.refusal(&redemption(&under_way), START).await, CodeRefusal::Unknown);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_public_clients_grant_is_bound_to_the_key_shown_first(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    let unbound = code(&ada, &app, START);
+    scene.store.issue_code(&unbound).await.expect("kept");
+    let redemption = Redemption { proof: Some(thumbprint()), ..redemption(&unbound) };
+    match scene.store.redeem_code(&redemption, START).await.expect("judged") {
+        Redeemed::Opened { issued, .. } => {
+            assert_eq!(issued.grant.confirmation, Some(thumbprint()));
+        }
+        other => panic!("not opened: {other:?}"),
+    }
 }

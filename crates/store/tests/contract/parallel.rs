@@ -162,7 +162,7 @@ async fn after_a_logout_nothing_that_a_refresh_returned_works(
             "client" => head.revoke(&Target::Client(app.id.clone()), reason, START).await,
             _ => {
                 let hash = menshen_domain::credential::PasswordHash::from_stored("x".to_owned());
-                head.change_password(&ada.id, &hash, START).await.map(Option::unwrap)
+                head.change_password(&ada.id, None, &hash, START).await.map(Option::unwrap)
             }
         };
         let receipt = receipt.expect("ended");
@@ -189,9 +189,11 @@ async fn old_claims_die_and_new_ones_live_whoever_comes_first(
             let store = scene.store.clone();
             async move {
                 let mut all = vec![first];
-                for _ in 0..10 {
+                // On a node whose clock is ahead, and fast.
+                for minute in 0..10 {
+                    let now = START + Duration::from_mins(minute);
                     let last = all.last().expect("at least the first");
-                    let refreshed = store.refresh(present(last), &keys(), START).await;
+                    let refreshed = store.refresh(present(last), &keys(), now).await;
                     all.push(issued(refreshed.expect("judged")));
                 }
                 all

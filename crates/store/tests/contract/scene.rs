@@ -105,6 +105,7 @@ pub(crate) fn user(name: &str) -> User {
         roles: vec!["reader".to_owned()],
         claims: serde_json::Map::new(),
         tokens_not_before: Timestamp::default(),
+        sign_in_epoch: 0,
         created_at: START,
         disabled_at: None,
     }
@@ -142,6 +143,7 @@ pub(crate) fn code(user: &User, client: &Client, now: Timestamp) -> Authorizatio
         device: Device::new(Some("Ada's phone"), Some("ios"), Some("192.0.2.1".to_owned())),
         amr: vec!["pwd".to_owned()],
         auth_time: now,
+        sign_in_epoch: user.sign_in_epoch,
         expires_at: now + Duration::from_mins(1),
     }
 }

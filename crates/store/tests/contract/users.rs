@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use menshen_domain::credential::PasswordHash;
-use menshen_store::{Page, StoreError, Which};
+use menshen_store::{Page, StoreError, Target, Which};
 use menshen_token::{Reason, Revocation};
 use rstest::rstest;
 use serde_json::json;
@@ -84,6 +84,24 @@ async fn changed_claims_kill_tokens_but_no_session(
     assert!(!entry.revocation.kills(&token(&new)));
     assert_eq!(scene.store.is_revoked(&token(&new), START).await.expect("answers"), None);
     assert!(entry.expires_at > old.access_expires_at);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_clock_that_is_behind_undoes_no_cut_off(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    scene.sign_in(&ada, &app, START).await;
+    let (none, ahead) = (serde_json::Map::new(), START + Duration::from_hours(1));
+    for now in [ahead, START] {
+        scene.store.change_claims(&ada.id, &[], &none, now).await.expect("changed");
+        let target = Target::User(ada.id.clone());
+        scene.store.revoke(&target, Reason::LogoutEverywhere, now).await.expect("ended");
+    }
+    let again = scene.sign_in(&ada, &app, START).await;
+    assert_eq!(scene.store.is_revoked(&token(&again), START).await.expect("answers"), None);
 }
 
 #[rstest]
