@@ -140,13 +140,11 @@ fn buckets(attempt: &Attempt, familiar: bool) -> Vec<Bucket> {
 /// What the attempt is made at; a name that is nobody's has a stand-in, so that it is treated,
 /// and takes as long, as one that is somebody's.
 fn account_name(attempt: &Attempt) -> String {
-    match &attempt.account {
-        Some(account) => account.to_string(),
-        None => {
-            let hash = SecretHash::of(attempt.username.as_str().as_bytes());
-            format!("unknown:{}", hash.as_str())
-        }
+    if let Some(account) = &attempt.account {
+        return account.to_string();
     }
+    let hash = SecretHash::of(attempt.username.as_str().as_bytes());
+    format!("unknown:{}", hash.as_str())
 }
 
 async fn is_familiar(db: &mut AnyConnection, attempt: &Attempt) -> Result<bool> {

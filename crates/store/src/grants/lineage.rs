@@ -88,7 +88,8 @@ fn next_second(at: Timestamp) -> Timestamp {
 /// How many rows a statement takes, so that a handful of prepared statements serve every size.
 const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
 
-/// One text for each of [`SIZES`], or for all of them in turn the largest.
+/// The smallest of the texts, one for each of [`SIZES`], that takes so many rows; and how many
+/// it takes.
 fn sized(texts: &[Arc<str>; 5], count: usize) -> (usize, AssertSqlSafe<Arc<str>>) {
     let index = SIZES.iter().position(|size| *size >= count).unwrap_or(SIZES.len() - 1);
     (SIZES[index], AssertSqlSafe(texts[index].clone()))
