@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::fmt::Write as _;
 
 use crate::harness::{Call, SECRET, Server};
 
@@ -12,7 +13,7 @@ async fn table(server: &Server, cases: Vec<(&str, Call)>) -> String {
     for (case, call) in cases {
         let answer = call.send().await;
         assert_eq!(answer.status == 401, answer.headers.contains_key("www-authenticate"), "{case}");
-        table.push_str(&format!("{case}: {}\n", answer.verdict()));
+        let _ = writeln!(table, "{case}: {}", answer.verdict());
     }
     assert!(server.now().as_millis() > 0);
     table

@@ -1,6 +1,7 @@
 //! Tokens bound to a key (RFC 9449): what a proof must say, and what a thief without the key
 //! gets.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
@@ -142,11 +143,11 @@ async fn a_proof_is_for_one_request_once() {
     for (case, proof) in cases {
         let answer = token(&server, &form, &proof).await;
         let sentence = answer.text("error_description");
-        table.push_str(&format!("{case}: {}: {sentence}\n", answer.verdict()));
+        let _ = writeln!(table, "{case}: {}: {sentence}", answer.verdict());
     }
     let proof = device.sign(&good());
     let call = server.call("POST", "/token").header("dpop", &proof).header("dpop", &proof);
-    table.push_str(&format!("two headers: {}\n", call.form(&form).send().await.verdict()));
+    let _ = writeln!(table, "two headers: {}", call.form(&form).send().await.verdict());
     insta::assert_snapshot!(table);
     let answer = token(&server, &form, &proof).await;
     assert_eq!(answer.status, 200, "no refused request took anything: {}", answer.body);
@@ -272,7 +273,7 @@ async fn a_bound_access_token_needs_its_proof_at_a_resource() {
     let mut table = String::new();
     for (case, answer) in cases {
         let challenge = answer.header("www-authenticate");
-        table.push_str(&format!("{case}: {} {challenge}\n", answer.verdict()));
+        let _ = writeln!(table, "{case}: {} {challenge}", answer.verdict());
     }
     insta::assert_snapshot!(table);
 }

@@ -134,14 +134,14 @@ async fn our_own_signature_under_the_wrong_words_is_worthless() {
         ("aud", Value::Null),
     ];
     for (name, value) in changes {
-        let mut changed = genuine.clone();
+        let mut said = genuine.clone();
         let case = format!("{name}: {value}");
         if value.is_null() {
-            changed.as_object_mut().expect("an object").remove(name);
+            said.as_object_mut().expect("an object").remove(name);
         } else {
-            changed[name] = value;
+            said[name] = value;
         }
-        let token = sign(ACCESS_TOKEN_TYPE, &changed.to_string());
+        let token = sign(ACCESS_TOKEN_TYPE, &said.to_string());
         assert_worthless(&server, &case, &token).await;
     }
     let text = genuine.to_string();

@@ -17,7 +17,7 @@ async fn keyed(server: &Server, token: &str, key: &str) -> Answer {
 async fn the_current_token_gives_the_next_one() {
     let server = Server::with_ada().await;
     let first = server.sign_in().await;
-    server.advance(Duration::from_secs(300));
+    server.advance(Duration::from_mins(5));
     let answer = server.refresh(&first.refresh).await;
     let second = answer.tokens();
     assert_ne!(first.refresh, second.refresh);

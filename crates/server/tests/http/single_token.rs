@@ -1,5 +1,6 @@
 //! The single-token scheme: an access token is exchanged for the next.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use menshen_domain::client::Renewal;
@@ -10,6 +11,9 @@ use crate::harness::{Answer, Server, claims, read};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
+/// Parameters that take the place of the right ones.
+type Changes<'a> = &'a [(&'a str, &'a str)];
+
 async fn server() -> Server {
     let server = Server::start().await;
     server.add_user("ada").await;
@@ -19,7 +23,7 @@ async fn server() -> Server {
     server
 }
 
-async fn exchange(server: &Server, token: &str, more: &[(&str, &str)]) -> Answer {
+async fn exchange(server: &Server, token: &str, more: Changes<'_>) -> Answer {
     let mut form = vec![
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
         ("client_id", "app"),
@@ -101,7 +105,7 @@ async fn nothing_else_can_be_exchanged() {
     let rotating = server.sign_in_with("rotating").await.access;
     let mut table = String::new();
     let refresh_token = "urn:ietf:params:oauth:token-type:refresh_token";
-    let cases: &[(&str, &str, &[(&str, &str)])] = &[
+    let cases: [(&str, &str, Changes); 9] = [
         ("garbage", "garbage", &[]),
         ("no token", "", &[]),
         ("no type", &token, &[("subject_token_type", "")]),
@@ -113,7 +117,7 @@ async fn nothing_else_can_be_exchanged() {
         ("by a client that rotates", &rotating, &[("client_id", "rotating")]),
     ];
     for (case, token, more) in cases {
-        table.push_str(&format!("{case}: {}\n", exchange(&server, token, more).await.verdict()));
+        let _ = writeln!(table, "{case}: {}", exchange(&server, token, more).await.verdict());
     }
     insta::assert_snapshot!(table);
 }

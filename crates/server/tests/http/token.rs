@@ -42,7 +42,7 @@ async fn a_code_lives_a_minute() {
     server.advance(Duration::from_secs(59));
     assert_eq!(redeem(&server, &code).await.status, 200);
     let code = server.code("app").await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     assert_eq!(redeem(&server, &code).await.verdict(), "400 invalid_grant");
 }
 
@@ -171,7 +171,7 @@ async fn the_lifetime_told_is_the_lifetime_left() {
 #[tokio::test]
 async fn the_server_ceiling_bounds_every_lifetime() {
     let server =
-        Server::start_with(|config| config.access_token_ceiling = Duration::from_secs(60)).await;
+        Server::start_with(|config| config.access_token_ceiling = Duration::from_mins(1)).await;
     server.add_user("ada").await;
     let long = |policy: &mut menshen_domain::client::ClientPolicy| {
         policy.access_token_lifetime_ms = 3_600_000;
@@ -182,6 +182,6 @@ async fn the_server_ceiling_bounds_every_lifetime() {
     let robot = server.call("POST", "/token").basic("robot", SECRET).form(&form).send().await;
     for access in [robot.tokens().access, server.sign_in().await.access] {
         let token = read(&server, &access);
-        assert!(token.expires_at <= server.now() + Duration::from_secs(60));
+        assert!(token.expires_at <= server.now() + Duration::from_mins(1));
     }
 }
