@@ -71,7 +71,7 @@ async fn log_in_for_a_round(callers: &mut [Connection]) -> f64 {
         let mut logins = 0;
         while wall_micros() < until {
             let form = format!(
-                "client_id=app&scope=orders&username=user-{caller}&password=a+password\
+                "client_id=app&scope=orders:read&username=user-{caller}&password=a+password\
                  &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
                  &code_challenge_method=S256"
             );

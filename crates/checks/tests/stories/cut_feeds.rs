@@ -1,12 +1,17 @@
-//! A verifier makes no call to check a token, and does what its policy says while its feed is
-//! cut.
+//! A verifier makes no call to check a token, does what its policy says while its feed is cut,
+//! and obeys a logout from another process.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use menshen_verifier::{Policy, Presented, Readiness, Rejection, Verifier};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::harness::{App, Database, Mode, Proxy, Server, Setup, Tokens, app_policy, until};
+use crate::harness::{
+    Answer, App, Database, Mode, Proxy, Server, Setup, Site, Tokens, Wire, app_policy, program,
+    until,
+};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -95,6 +100,88 @@ async fn a_verifier_that_has_heard_nothing_yet_refuses_and_says_why() {
     story.proxy.set(Mode::Open);
     verifier.ready().await;
     verifier.verify(&tokens.access).expect("good");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_api_in_another_process_obeys_a_logout_and_says_why_it_cannot() {
+    let story = Story::begin().await;
+    let operator = story.server.operator().await;
+    let policy = json!({ "scope": "revocations:read" });
+    let secret = operator.add_confidential("orders", &policy).await;
+    let policy = json!({ "audience": ["orders"], "scope": "account orders:read" });
+    operator.add_app("shop", &app_policy(&policy)).await;
+    let app = App::public(story.server.site(), "shop");
+    let api = Api::start(&story.server.issuer, &secret).await;
+
+    let tokens = app.sign_in("ada", "a password").await;
+    let before = story.proxy.requests();
+    for _ in 0..200 {
+        assert_eq!(api.orders(&tokens.access).await.status, 200);
+    }
+    assert_eq!(story.proxy.requests(), before, "it asked nobody");
+
+    for _ in 0..20 {
+        let tokens = app.sign_in("ada", "a password").await;
+        assert_eq!(api.orders(&tokens.access).await.status, 200);
+        let form = [("token", tokens.refresh.as_str())];
+        let wait = [("prefer", "wait=10")];
+        let receipt = app.site.form("/account/logout", &form, &wait).await.expect("it answers");
+        assert_eq!(receipt.ok().number("/verifiers/acknowledged"), 1);
+        let refused = api.orders(&tokens.access).await;
+        assert_eq!(refused.status, 401, "the receipt said that it knows: {}", refused.text);
+        assert!(refused.header("www-authenticate").contains("invalid_token"));
+    }
+
+    story.proxy.set(Mode::Cut);
+    until("it says that it is not ready", SOON, async || {
+        let answer = api.site.get("/readyz", &[]).await.expect("it answers");
+        answer.status == 503 && answer.text.contains("seconds old")
+    })
+    .await;
+    let refused = api.orders(&tokens.access).await;
+    assert_eq!(refused.status, 503, "never 401, for the token may be good");
+    assert!(!refused.header("retry-after").is_empty());
+    story.proxy.set(Mode::Open);
+    until("it is itself again", SOON, async || api.orders(&tokens.access).await.status == 200)
+        .await;
+}
+
+/// The API of `menshen demo`, as a process.
+struct Api {
+    site: Site,
+    _process: tokio::process::Child,
+}
+
+impl Api {
+    async fn start(issuer: &str, secret: &str) -> Self {
+        let mut process = tokio::process::Command::new(program())
+            .arg("demo-api")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let setup = json!({ "issuer": issuer, "client_secret": secret });
+        let mut stdin = process.stdin.take().expect("piped");
+        stdin.write_all(format!("{setup}\n").as_bytes()).await.expect("it reads");
+        // It stops when its input is closed.
+        process.stdin = Some(stdin);
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let line = lines.next_line().await.expect("it answers").expect("where it listens");
+        let address: Value = serde_json::from_str(&line).expect("JSON");
+        let site = Site::new(address["url"].as_str().expect("a URL"), Wire::Connections);
+        until("it is ready", SOON, async || {
+            site.get("/readyz", &[]).await.is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+        Self { site, _process: process }
+    }
+
+    async fn orders(&self, access: &str) -> Answer {
+        let authorization = format!("Bearer {access}");
+        let headers = [("authorization", authorization.as_str())];
+        self.site.get("/orders", &headers).await.expect("it answers")
+    }
 }
 
 async fn stale(verifier: &Verifier, tokens: &Tokens) {

@@ -41,7 +41,9 @@ async fn a_verifier_ends_with_what_a_naive_scan_finds(#[values(1, 2, 3, 4)] seed
 struct World {
     dice: Dice,
     clock: Arc<ManualClock>,
+    flags: Vec<(String, String)>,
     server: Running,
+    issuer: String,
     site: Site,
     secret: String,
     proxy: Proxy,
@@ -68,11 +70,9 @@ impl World {
             ("clean_up.every", "1s".to_owned()),
         ];
         let flags = flags.map(|(key, value)| (key.to_owned(), value)).to_vec();
-        let sources = Sources { file: None, environment: Vec::new(), flags };
-        let config = Config::load(&sources).expect("settings that there are");
         let clock = Arc::new(ManualClock::at(SystemClock::new().now()));
-        let server = menshen_server::run(config, clock.clone(), Arc::new(SystemEntropy)).await;
-        let server = server.expect("it starts");
+        let server = serve(&flags, &clock).await;
+        let issuer = server.issuer.clone();
         proxy.lead_to(server.address);
         let secret = server.admin_secret.as_ref().expect("the first start").expose().to_owned();
         let site = Site::new(&format!("http://{}", server.address), Wire::Connections);
@@ -81,7 +81,9 @@ impl World {
         let mut world = Self {
             dice,
             clock,
+            flags,
             server,
+            issuer,
             site,
             secret,
             proxy,
@@ -107,8 +109,8 @@ impl World {
     }
 
     fn verifier(&self) -> Verifier {
-        Verifier::builder(&self.server.issuer)
-            .audience(&self.server.issuer)
+        Verifier::builder(&self.issuer)
+            .audience(&self.issuer)
             .credentials(Credentials::client("admin", &self.secret))
             .policy(Policy::Refuse)
             .clock(self.clock.clone())
@@ -176,7 +178,8 @@ impl World {
         answer.ok();
     }
 
-    /// Cuts everybody off until every rule that they hold has left the log.
+    /// Cuts everybody off until every rule that they hold has left the log, and the server knows
+    /// no more than what is in the log.
     async fn fall_behind(&mut self) {
         self.sign_in().await;
         self.end_something().await;
@@ -191,8 +194,14 @@ impl World {
             entries.iter().all(|entry| entry["seq"].as_u64() > Some(before.0))
         })
         .await;
-        self.sign_in().await;
-        self.end_something().await;
+        let restarted = serve(&self.flags, &self.clock).await;
+        self.proxy.lead_to(restarted.address);
+        self.site = Site::new(&format!("http://{}", restarted.address), Wire::Connections);
+        std::mem::replace(&mut self.server, restarted).shut_down().await;
+        for _ in 0..4 {
+            self.sign_in().await;
+            self.end_something().await;
+        }
     }
 
     async fn read_log(&mut self) {
@@ -230,4 +239,11 @@ impl World {
         }
         assert!(alive > 0 && dead > 0, "too little happened: {alive} alive, {dead} dead");
     }
+}
+
+async fn serve(flags: &[(String, String)], clock: &Arc<ManualClock>) -> Running {
+    let sources = Sources { file: None, environment: Vec::new(), flags: flags.to_vec() };
+    let config = Config::load(&sources).expect("settings that there are");
+    let running = menshen_server::run(config, clock.clone(), Arc::new(SystemEntropy)).await;
+    running.expect("it starts")
 }

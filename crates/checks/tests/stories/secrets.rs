@@ -42,9 +42,14 @@ async fn no_secret_is_logged_or_stored_readable() {
         app.log_out(&format!("{}x", second.handle), "device").await;
         app.redeem(&code).await.expect("it answers");
         app.log_out(&second.refresh, "device").await.ok();
+        assert!(app.refresh(&second.refresh, Some(&key)).await.is_refusal());
     }
     public.challenge("ada", "a-wrong-password-typed", &[]).await.expect("it answers");
     secrets.add("wrong password", "a-wrong-password-typed");
+    let stolen = public.sign_in("ada", "correct-horse-battery").await;
+    secrets.add_all(&stolen);
+    secrets.add_all(&Tokens::of(&public.refresh(&stolen.refresh, Some("the-victim")).await));
+    assert!(public.refresh(&stolen.refresh, Some("the-thief")).await.is_refusal());
     let tokens = public.sign_in("ada", "correct-horse-battery").await;
     secrets.add_all(&tokens);
     let body = json!({

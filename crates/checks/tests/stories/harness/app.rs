@@ -93,7 +93,7 @@ impl App {
         let form = [
             ("username", username),
             ("password", password),
-            ("scope", "account orders"),
+            ("scope", "account orders:read"),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
             ("device_name", "A phone"),

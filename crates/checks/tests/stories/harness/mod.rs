@@ -16,5 +16,5 @@ pub(crate) use dice::Dice;
 pub(crate) use operator::{Operator, app_policy};
 pub(crate) use proof::DeviceKey;
 pub(crate) use proxy::{Mode, Proxy};
-pub(crate) use server::{Server, Setup};
+pub(crate) use server::{Server, Setup, program};
 pub(crate) use site::{Answer, Site, Wire, until};

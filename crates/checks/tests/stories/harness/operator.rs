@@ -18,7 +18,7 @@ pub(crate) struct Operator {
 pub(crate) fn app_policy(changes: &Value) -> Value {
     let mut policy = json!({
         "first_party": true,
-        "scope": "account orders offline_access",
+        "scope": "account orders:read offline_access",
     });
     for (name, value) in changes.as_object().into_iter().flatten() {
         policy[name] = value.clone();
