@@ -32,6 +32,9 @@ pub struct AuthorizationCode {
     pub amr: Vec<String>,
     /// When the user proved who they are.
     pub auth_time: Timestamp,
+    /// The user's [`crate::User::sign_in_epoch`], read together with the password hash that the
+    /// user proved to know.
+    pub sign_in_epoch: u64,
     /// From then on it is worth nothing.
     pub expires_at: Timestamp,
 }

@@ -1,10 +1,12 @@
 //! How fast passwords may be guessed, by address and by account.
 //!
 //! Every attempt is counted before its password is looked at, and the count is taken back when
-//! the password was right. An account has two counters: one for addresses that have signed in
-//! to it before and one for all others, so that an attacker elsewhere slows down the attacker
-//! and not the owner at home. Nothing locks for good.
+//! the password was right. No counter that a stranger can fill stands between the owner and
+//! the account: an address that has signed in before has a counter of its own, and so has each
+//! new one. Only a botnet of hundreds of addresses fills the one that new addresses share.
+//! Nothing locks for good.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use menshen_token::Timestamp;
@@ -16,25 +18,40 @@ pub enum Scale {
     Address,
     /// Attempts at one account from one address that has signed in to it before.
     Familiar,
-    /// Attempts at one account from all other addresses together.
+    /// Attempts at one account from one address that has not.
+    Newcomer,
+    /// Attempts at one account from all such addresses together.
     Strangers,
 }
 
 impl Scale {
     /// Attempts that cost no wait.
-    const fn free(self) -> i64 {
+    const fn free(self) -> u32 {
         match self {
             Self::Address => 30,
             Self::Familiar => 10,
-            Self::Strangers => 20,
+            Self::Newcomer => 5,
+            Self::Strangers => 500,
         }
     }
 
     /// The longest wait that can build up.
     const fn longest(self) -> Duration {
         match self {
-            Self::Address => Duration::from_mins(15),
+            Self::Address | Self::Newcomer => Duration::from_mins(15),
             Self::Familiar | Self::Strangers => Duration::from_secs(30),
+        }
+    }
+}
+
+/// The part of an address that one subscriber holds: all of an IPv4 address, the first 64 bits
+/// of an IPv6 one, as text.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let prefix = address.to_bits() >> 64 << 64;
+            format!("{}/64", std::net::Ipv6Addr::from_bits(prefix))
         }
     }
 }
@@ -42,29 +59,26 @@ impl Scale {
 /// How long a counter takes to lose one attempt.
 pub const DECAY: Duration = Duration::from_secs(30);
 
-/// A counter as it is kept.
+/// A counter as it is kept: it leaks one attempt each [`DECAY`], however often it is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counter {
-    /// Attempts since they were last all forgotten.
-    pub attempts: i64,
-    /// When the last one was made.
+    /// When nothing will count any more.
+    pub empty_at: Timestamp,
+    /// When the last attempt was made.
     pub last_at: Timestamp,
 }
 
 impl Counter {
     /// The attempts that still count at `now`.
-    pub fn remaining(self, now: Timestamp) -> i64 {
-        let decayed = now.since(self.last_at).as_millis() / DECAY.as_millis();
-        (self.attempts - i64::try_from(decayed).unwrap_or(i64::MAX)).max(0)
+    pub fn remaining(self, now: Timestamp) -> u32 {
+        let left = self.empty_at.since(now).as_millis().div_ceil(DECAY.as_millis());
+        u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     /// How long the next attempt has to wait at `now`; `None` when it may go ahead.
     pub fn wait(self, scale: Scale, now: Timestamp) -> Option<Duration> {
-        let over = self.remaining(now) - scale.free();
-        if over < 0 {
-            return None;
-        }
-        let doublings = u32::try_from(over / 5).unwrap_or(u32::MAX).min(20);
+        let over = self.remaining(now).checked_sub(scale.free())?;
+        let doublings = (over / 5).min(20);
         let pause = Duration::from_secs(1).saturating_mul(1 << doublings).min(scale.longest());
         pause.checked_sub(now.since(self.last_at)).filter(|wait| !wait.is_zero())
     }
@@ -72,7 +86,13 @@ impl Counter {
     /// The counter after one more attempt.
     #[must_use]
     pub fn counted(self, now: Timestamp) -> Self {
-        Self { attempts: self.remaining(now) + 1, last_at: now }
+        Self { empty_at: self.empty_at.max(now) + DECAY, last_at: now }
+    }
+
+    /// The counter with one attempt taken back.
+    #[must_use]
+    pub fn forgiven(self) -> Self {
+        Self { empty_at: self.empty_at - DECAY, ..self }
     }
 }
 
@@ -80,7 +100,7 @@ impl Counter {
 mod tests {
     use super::*;
 
-    fn hammered(scale: Scale, attempts: i64) -> (Counter, Timestamp) {
+    fn hammered(scale: Scale, attempts: u32) -> (Counter, Timestamp) {
         let now = Timestamp::from_seconds(1_000_000);
         let counter = (0..attempts).fold(Counter::default(), |counter, _| counter.counted(now));
         assert!(attempts > scale.free());
@@ -96,8 +116,8 @@ mod tests {
 
     #[test]
     fn hammering_costs_more_and_more_up_to_a_bound() {
-        let (counter, now) = hammered(Scale::Strangers, 25);
-        let (worse, _) = hammered(Scale::Strangers, 1_000_000);
+        let (counter, now) = hammered(Scale::Strangers, 505);
+        let (worse, _) = hammered(Scale::Strangers, 100_000);
         assert!(counter.wait(Scale::Strangers, now) < worse.wait(Scale::Strangers, now));
         assert_eq!(worse.wait(Scale::Strangers, now), Some(Scale::Strangers.longest()));
     }
@@ -113,5 +133,27 @@ mod tests {
     fn a_quiet_counter_forgets() {
         let (counter, now) = hammered(Scale::Familiar, 100);
         assert_eq!(counter.remaining(now + DECAY * 100), 0);
+    }
+
+    #[test]
+    fn a_counter_leaks_however_often_it_is_looked_at() {
+        // An office where somebody signs in every twenty seconds, and one in ten mistypes once.
+        let mut counter = Counter::default();
+        for attempt in 0..10_000 {
+            let now = Timestamp::from_seconds(1_000_000 + attempt * 20);
+            assert_eq!(counter.wait(Scale::Address, now), None, "after {attempt} attempts");
+            counter = counter.counted(now);
+            if attempt % 10 != 0 {
+                counter = counter.forgiven();
+            }
+        }
+    }
+
+    #[test]
+    fn an_ipv6_subscriber_is_one_address() {
+        let network = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
     }
 }

@@ -20,6 +20,9 @@ pub struct User {
     /// Tokens issued before this instant are dead; a new one must not be issued before it,
     /// whatever the clock of the issuing node says.
     pub tokens_not_before: Timestamp,
+    /// Counts how often everything of this user was ended. What was begun under an earlier
+    /// count, such as a sign-in that is not yet a session, is worth nothing.
+    pub sign_in_epoch: u64,
     /// When the user was created.
     pub created_at: Timestamp,
     /// Since when the user may not sign in; `None` for one who may.

@@ -108,7 +108,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             let user = find(&database, &user).await?;
             let hash =
                 password::hash(&password::read(password_stdin)?, database.config.hashing_cost)?;
-            let receipt = database.store.change_password(&user.id, &hash, database.now()).await?;
+            let (store, now) = (&database.store, database.now());
+            let receipt = store.change_password(&user.id, None, &hash, now).await?;
             output::done(&format!("{} has a new password", user.username));
             receipt.iter().for_each(output::receipt);
         }
@@ -156,6 +157,7 @@ async fn add(
         roles,
         claims,
         tokens_not_before: Timestamp::default(),
+        sign_in_epoch: 0,
         created_at: database.now(),
         disabled_at: None,
     };

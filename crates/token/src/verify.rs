@@ -48,8 +48,10 @@ impl Expectations {
         if now >= token.expires_at {
             return Err(Flaw::Expired);
         }
-        let starts_at = token.not_before.map_or(token.issued_at, |at| at.max(token.issued_at));
-        if starts_at > now + self.leeway.min(crate::MAX_LEEWAY) {
+        // `iat` says when, not from when (RFC 7519 section 4.1.6): a node whose clock is ahead
+        // must not make tokens that are dead on arrival.
+        let earliest = now + self.leeway.min(crate::MAX_LEEWAY);
+        if token.not_before.is_some_and(|not_before| not_before > earliest) {
             return Err(Flaw::NotYetValid);
         }
         Ok(())

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use menshen_domain::Secret;
 use menshen_domain::credential::{MAX_PASSWORD_BYTES, PasswordVerdict};
+use menshen_domain::throttle;
 use menshen_store::{Admission, Attempt};
 use serde::Deserialize;
 
@@ -42,7 +43,7 @@ pub(crate) async fn post(
     let user_id = caller.token.subject;
     let user = app.store.find_user(&user_id).await?.ok_or(ApiError::InvalidToken)?;
     let attempt = Attempt {
-        address: sender::address(&app, peer, &headers).to_string(),
+        address: throttle::network(sender::address(&app, peer, &headers)),
         account: Some(user_id.clone()),
         username: user.username,
     };
@@ -50,7 +51,14 @@ pub(crate) async fn post(
         return Err(ApiError::TooManyAttempts(wait));
     }
     let stored = app.store.find_password(&user_id).await?;
-    match app.hashing.verify(current, stored).await? {
+    let verdict = match app.hashing.verify(current, stored.clone()).await {
+        Ok(verdict) => verdict,
+        Err(busy) => {
+            app.store.withdraw_attempt(&attempt).await?;
+            return Err(busy.into());
+        }
+    };
+    match verdict {
         PasswordVerdict::Match | PasswordVerdict::MatchOutdated => {}
         PasswordVerdict::Mismatch => return Err(ApiError::WrongPassword),
         PasswordVerdict::Corrupt => {
@@ -60,8 +68,9 @@ pub(crate) async fn post(
     }
     app.store.forgive_attempt(&attempt, app.now()).await?;
     let hash = app.hashing.hash(new).await?;
-    let ended = app.store.change_password(&user_id, &hash, app.now()).await?;
-    let ended = ended.ok_or(ApiError::InvalidToken)?;
+    let changed = app.store.change_password(&user_id, stored.as_ref(), &hash, app.now()).await?;
+    // Changed by somebody else while we were hashing: what was typed is the old one now.
+    let ended = changed.ok_or(ApiError::WrongPassword)?;
     count(&ended);
     Ok(receipt(&app, &ended, &headers).await)
 }

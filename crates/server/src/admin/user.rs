@@ -105,7 +105,7 @@ pub(crate) async fn set_password(
     check_new(&password)?;
     let id = find(&app, &id).await?.id;
     let hash = app.hashing.hash(password).await?;
-    let changed = app.store.change_password(&id, &hash, app.now()).await?.ok_or(NO_USER)?;
+    let changed = app.store.change_password(&id, None, &hash, app.now()).await?.ok_or(NO_USER)?;
     count(&changed);
     Ok(receipt(&app, &changed, &headers).await)
 }

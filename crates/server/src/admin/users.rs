@@ -119,6 +119,7 @@ pub(crate) async fn post(
         roles: new.roles,
         claims: new.claims,
         tokens_not_before: Timestamp::default(),
+        sign_in_epoch: 0,
         created_at: app.now(),
         disabled_at: None,
     };

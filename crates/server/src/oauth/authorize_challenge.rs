@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use menshen_domain::code::{AuthorizationCode, CodeChallenge};
 use menshen_domain::credential::{MAX_PASSWORD_BYTES, PasswordHash, PasswordVerdict};
 use menshen_domain::session::Device;
+use menshen_domain::throttle;
 use menshen_domain::user::Username;
 use menshen_domain::{Client, Secret, User};
 use menshen_store::{Admission, Attempt};
@@ -42,16 +43,17 @@ pub(crate) async fn post(
     let (Some(username), Some(password)) = (form.text("username"), form.text("password")) else {
         return Err(OAuthError::InsufficientAuthorization);
     };
-    let address = sender::address(&app, peer, &headers).to_string();
-    let user = sign_in(&app, address.clone(), username, password).await?;
+    let address = sender::address(&app, peer, &headers);
+    let user = sign_in(&app, throttle::network(address), username, password).await?;
     let now = app.now();
     let code = Secret::from_random(app.random());
-    let device = Device::new(form.text("device_name"), form.text("device_platform"), Some(address));
+    let device = Device::new(form.text("device_name"), form.text("device_platform"), Some(address.to_string()));
     app.store
         .issue_code(&AuthorizationCode {
             hash: code.hash(),
             client_id: client.id.clone(),
             user_id: user.id,
+            sign_in_epoch: user.sign_in_epoch,
             scope,
             challenge,
             confirmation,
@@ -126,9 +128,15 @@ async fn sign_in(
         return Err(OAuthError::TooManyAttempts(wait));
     }
     let password = Secret::new(password.to_owned());
-    let verdict = app.hashing.verify(password.clone(), hash.clone()).await.inspect_err(|_| {
-        count("busy");
-    })?;
+    let verdict = match app.hashing.verify(password.clone(), hash.clone()).await {
+        Ok(verdict) => verdict,
+        Err(busy) => {
+            // Nobody has looked at the password: an overload is not a wrong guess.
+            app.store.withdraw_attempt(&attempt).await?;
+            count("busy");
+            return Err(busy.into());
+        }
+    };
     let user = match (verdict, user) {
         (PasswordVerdict::Match | PasswordVerdict::MatchOutdated, Some(user))
             if user.disabled_at.is_none() =>

@@ -1,5 +1,6 @@
 //! Signing in: `/authorize-challenge`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use menshen_domain::Secret;
@@ -52,7 +53,7 @@ async fn guessing_is_slowed_down_for_known_and_unknown_names_alike() {
         let address = format!("192.0.2.{number}");
         let mut attempts = 0;
         let refused = loop {
-            let call = server.call("POST", "/authorize-challenge").from_address(&address);
+            let call = server.call("POST", "/authorize-challenge").sent_from(&address);
             let answer = call.form(&form).send().await;
             if answer.status == 429 {
                 break answer;
@@ -74,10 +75,10 @@ async fn an_attack_from_elsewhere_does_not_lock_the_owner_out() {
     form[2].1 = "wrong";
     for number in 0..60 {
         let address = format!("198.51.100.{number}");
-        let call = server.call("POST", "/authorize-challenge").from_address(&address);
+        let call = server.call("POST", "/authorize-challenge").sent_from(&address);
         call.form(&form).send().await;
     }
-    let stranger = server.call("POST", "/authorize-challenge").from_address("203.0.113.1");
+    let stranger = server.call("POST", "/authorize-challenge").sent_from("203.0.113.1");
     assert_eq!(stranger.form(&sign_in_form("app")).send().await.status, 429);
     let owner = server.post("/authorize-challenge", &sign_in_form("app")).await;
     assert_eq!(owner.status, 200, "{}", owner.body);
@@ -137,11 +138,8 @@ async fn what_is_asked_for_must_be_allowed_and_well_formed() {
             form.push((name, value));
         }
         let answer = server.post("/authorize-challenge", &form).await;
-        table.push_str(&format!(
-            "{case}: {}: {}\n",
-            answer.verdict(),
-            answer.text("error_description")
-        ));
+        let _ =
+            writeln!(table, "{case}: {}: {}", answer.verdict(), answer.text("error_description"));
     }
     insta::assert_snapshot!(table);
 }
@@ -191,7 +189,7 @@ async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
         ("192.0.2.7", "203.0.113.5", "192.0.2.7"),
     ];
     for (peer, forwarded, expected) in cases {
-        let call = server.call("POST", "/authorize-challenge").from_address(peer);
+        let call = server.call("POST", "/authorize-challenge").sent_from(peer);
         let call = call.header("x-forwarded-for", forwarded).form(&sign_in_form("app"));
         let code = call.send().await.text("authorization_code");
         let form = [

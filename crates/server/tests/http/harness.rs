@@ -121,6 +121,7 @@ impl Server {
             roles: vec!["reader".to_owned()],
             claims: json!({ "tenant": "north" }).as_object().expect("an object").clone(),
             tokens_not_before: Timestamp::default(),
+            sign_in_epoch: 0,
             created_at: self.now(),
             disabled_at: None,
         }
@@ -237,7 +238,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn from_address(mut self, address: &str) -> Self {
+    pub(crate) fn sent_from(mut self, address: &str) -> Self {
         self.peer = SocketAddr::new(address.parse().expect("an address"), 50_000);
         self
     }

@@ -55,6 +55,7 @@ fn refused(request: &TokenRequest<'_>, refusal: CodeRefusal) -> OAuthError {
     match refusal {
         CodeRefusal::Unknown
         | CodeRefusal::Expired
+        | CodeRefusal::Superseded
         | CodeRefusal::WrongClient
         | CodeRefusal::WrongVerifier => OAuthError::InvalidGrant(None),
         CodeRefusal::WrongKey => {
