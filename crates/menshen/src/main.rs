@@ -9,7 +9,6 @@ mod demo;
 mod key;
 mod output;
 mod parent;
-mod password;
 mod revoke;
 mod serve;
 mod session;

@@ -1,5 +1,7 @@
 //! `menshen user`: who can sign in.
 
+mod password;
+
 use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
 use menshen_domain::User;
@@ -10,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::advice::Advise as _;
 use crate::database::{Database, Settings, whole_list};
-use crate::{output, password};
+use crate::output;
 
 /// What `menshen user` takes.
 #[derive(Debug, clap::Args)]
