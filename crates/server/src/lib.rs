@@ -21,10 +21,10 @@ mod run;
 mod sender;
 mod telemetry;
 
+pub use admin::openapi;
 pub use app::{App, AssemblyError};
 pub use config::Config;
 pub use entropy::{Entropy, SystemEntropy};
-pub use admin::openapi;
 pub use router::router;
 pub use run::{Running, StartError, open, open_keyring, open_store, run};
 pub use telemetry::install_telemetry;
