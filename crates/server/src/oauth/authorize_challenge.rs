@@ -47,7 +47,11 @@ pub(crate) async fn post(
     let user = sign_in(&app, throttle::network(address), username, password).await?;
     let now = app.now();
     let code = Secret::from_random(app.random());
-    let device = Device::new(form.text("device_name"), form.text("device_platform"), Some(address.to_string()));
+    let device = Device::new(
+        form.text("device_name"),
+        form.text("device_platform"),
+        Some(address.to_string()),
+    );
     app.store
         .issue_code(&AuthorizationCode {
             hash: code.hash(),
