@@ -3,10 +3,9 @@
 //! Every attempt is counted before its password is looked at, and the count is taken back when
 //! the password was right. No counter that a stranger can fill stands between the owner and
 //! the account: an address that has signed in before has a counter of its own, and so has each
-//! new one. Only a botnet of hundreds of addresses fills the one that new addresses share.
-//! Nothing locks for good.
+//! new one, whose first attempts pass whatever the others do. Nothing locks for good.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use menshen_token::Timestamp;
@@ -44,14 +43,25 @@ impl Scale {
     }
 }
 
-/// The part of an address that one subscriber holds: all of an IPv4 address, the first 64 bits
-/// of an IPv6 one, as text.
-pub fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let prefix = address.to_bits() >> 64 << 64;
-            format!("{}/64", std::net::Ipv6Addr::from_bits(prefix))
+/// How many attempts at an account an address that has not signed in to it before may always
+/// make, whatever all the others do: an attacker pays one network for two guesses.
+pub const FIRST_ATTEMPTS: u32 = 2;
+
+impl Scale {
+    /// What is one address to this counter, as text: all of an IPv4 address; of an IPv6 one the
+    /// part that one device, one subscriber or one customer of a host keeps or buys whole.
+    pub fn network(self, address: IpAddr) -> String {
+        let bits = match self {
+            Self::Familiar => 64,
+            Self::Address => 56,
+            Self::Newcomer | Self::Strangers => 48,
+        };
+        match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => {
+                let prefix = address.to_bits() & (u128::MAX << (128 - bits));
+                format!("{}/{bits}", Ipv6Addr::from_bits(prefix))
+            }
         }
     }
 }
@@ -150,10 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_subscriber_is_one_address() {
-        let network = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
+    fn an_ipv6_network_is_one_address() {
+        let network = |scale: Scale, text: &str| scale.network(text.parse().expect("an address"));
+        for (scale, one) in [
+            (Scale::Familiar, "2001:db8:1:1234::/64"),
+            (Scale::Address, "2001:db8:1:1200::/56"),
+            (Scale::Newcomer, "2001:db8:1::/48"),
+        ] {
+            assert_eq!(network(scale, "2001:db8:1:1234:ffff::9"), one);
+            assert_eq!(network(scale, "::ffff:192.0.2.1"), "192.0.2.1");
+        }
     }
 }

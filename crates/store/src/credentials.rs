@@ -33,7 +33,8 @@ impl Store {
             .write(|tx| {
                 Box::pin(async move {
                     let sql = "UPDATE users SET password_hash = $2 \
-                        WHERE id = $1 AND ($3 IS NULL OR password_hash = $3)";
+                        WHERE id = $1 AND ($3 IS NULL \
+                        OR (password_hash = $3 AND disabled_at_ms IS NULL))";
                     let update = sqlx::query(sql)
                         .bind(id.as_str())
                         .bind(new.as_str())

@@ -7,7 +7,6 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use menshen_domain::Secret;
 use menshen_domain::credential::{MAX_PASSWORD_BYTES, PasswordVerdict};
-use menshen_domain::throttle;
 use menshen_store::{Admission, Attempt};
 use serde::Deserialize;
 
@@ -43,7 +42,7 @@ pub(crate) async fn post(
     let user_id = caller.token.subject;
     let user = app.store.find_user(&user_id).await?.ok_or(ApiError::InvalidToken)?;
     let attempt = Attempt {
-        address: throttle::network(sender::address(&app, peer, &headers)),
+        address: sender::address(&app, peer, &headers),
         account: Some(user_id.clone()),
         username: user.username,
     };

@@ -1,7 +1,7 @@
 //! `POST /authorize-challenge`: an app of ours signs a user in on its own screen
 //! (draft-ietf-oauth-first-party-apps), and gets a code to redeem at `/token`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use menshen_domain::code::{AuthorizationCode, CodeChallenge};
 use menshen_domain::credential::{MAX_PASSWORD_BYTES, PasswordHash, PasswordVerdict};
 use menshen_domain::session::Device;
-use menshen_domain::throttle;
 use menshen_domain::user::Username;
 use menshen_domain::{Client, Secret, User};
 use menshen_store::{Admission, Attempt};
@@ -44,7 +43,7 @@ pub(crate) async fn post(
         return Err(OAuthError::InsufficientAuthorization);
     };
     let address = sender::address(&app, peer, &headers);
-    let user = sign_in(&app, throttle::network(address), username, password).await?;
+    let user = sign_in(&app, address, username, password).await?;
     let now = app.now();
     let code = Secret::from_random(app.random());
     let device = Device::new(
@@ -114,7 +113,7 @@ async fn confirmation(
 /// answer, given after the same work.
 async fn sign_in(
     app: &App,
-    address: String,
+    address: IpAddr,
     username: &str,
     password: &str,
 ) -> Result<User, OAuthError> {

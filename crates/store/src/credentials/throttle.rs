@@ -1,9 +1,10 @@
 //! Counting password attempts, so that they can be slowed down.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use menshen_domain::SecretHash;
-use menshen_domain::throttle::{Counter, Scale};
+use menshen_domain::throttle::{self, Counter, Scale};
 use menshen_domain::user::Username;
 use menshen_token::{Timestamp, UserId};
 use sqlx::AnyConnection;
@@ -16,8 +17,8 @@ use crate::{Result, Store};
 /// Somebody wants to try a password.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The address they call from, as `menshen_domain::throttle::network` writes it.
-    pub address: String,
+    /// The address they call from.
+    pub address: IpAddr,
     /// The account they want, if the name is somebody's.
     pub account: Option<UserId>,
     /// The name they gave.
@@ -50,10 +51,8 @@ impl Store {
                         let counter = claim(tx, &bucket).await?;
                         counters.push((bucket, counter));
                     }
-                    let wait =
-                        counters.iter().filter_map(|(bucket, held)| held.wait(bucket.scale, now));
-                    if let Some(longest) = wait.max() {
-                        return Ok(Admission::Wait(longest));
+                    if let Some(wait) = longest(&counters, now) {
+                        return Ok(Admission::Wait(wait));
                     }
                     for (bucket, counter) in counters {
                         write(tx, &bucket, counter.counted(now)).await?;
@@ -77,7 +76,7 @@ impl Store {
                     DO UPDATE SET last_at_ms = excluded.last_at_ms";
                     let upsert = sqlx::query(sql)
                         .bind(account.as_str())
-                        .bind(attempt.address.as_str())
+                        .bind(Scale::Familiar.network(attempt.address))
                         .bind(now.as_millis());
                     tx.execute(upsert).await?;
                     Ok(())
@@ -94,16 +93,16 @@ impl Store {
     async fn longest_wait(&self, attempt: &Attempt, now: Timestamp) -> Result<Option<Duration>> {
         let mut connection = self.database.reader().acquire().await?;
         let familiar = is_familiar(&mut connection, attempt).await?;
-        let mut longest = None;
+        let mut counters = Vec::new();
         for bucket in buckets(attempt, familiar) {
             let sql =
                 "SELECT bucket, empty_at_ms, last_at_ms FROM login_attempts WHERE bucket = $1";
             let query = sqlx::query(sql).bind(bucket.name.as_str());
             if let Some(row) = query.fetch_optional(&mut *connection).await? {
-                longest = longest.max(counter(&row)?.wait(bucket.scale, now));
+                counters.push((bucket, counter(&row)?));
             }
         }
-        Ok(longest)
+        Ok(longest(&counters, now))
     }
 }
 
@@ -125,16 +124,33 @@ struct Bucket {
 /// The counters of an attempt, in the order in which everyone locks them: the names of those
 /// for addresses sort before all others.
 fn buckets(attempt: &Attempt, familiar: bool) -> Vec<Bucket> {
-    let (address, account) = (&attempt.address, account_name(attempt));
-    let bucket = |name: String, scale| Bucket { name, scale };
-    let mut buckets = vec![bucket(format!("address:{address}"), Scale::Address)];
+    let account = account_name(attempt);
+    let bucket = |scale: Scale| {
+        let network = scale.network(attempt.address);
+        let name = match scale {
+            Scale::Address => format!("address:{network}"),
+            Scale::Familiar => format!("familiar:{account}:{network}"),
+            Scale::Newcomer => format!("newcomer:{account}:{network}"),
+            Scale::Strangers => format!("strangers:{account}"),
+        };
+        Bucket { name, scale }
+    };
     if familiar {
-        buckets.push(bucket(format!("familiar:{account}:{address}"), Scale::Familiar));
+        vec![bucket(Scale::Address), bucket(Scale::Familiar)]
     } else {
-        buckets.push(bucket(format!("newcomer:{account}:{address}"), Scale::Newcomer));
-        buckets.push(bucket(format!("strangers:{account}"), Scale::Strangers));
+        vec![bucket(Scale::Address), bucket(Scale::Newcomer), bucket(Scale::Strangers)]
     }
-    buckets
+}
+
+/// How long the attempt has to wait. What all strangers have done together does not count
+/// against the first attempts of a new one.
+fn longest(counters: &[(Bucket, Counter)], now: Timestamp) -> Option<Duration> {
+    let first = counters.iter().all(|(bucket, counter)| {
+        bucket.scale != Scale::Newcomer || counter.remaining(now) < throttle::FIRST_ATTEMPTS
+    });
+    let counts = |bucket: &Bucket| !(first && bucket.scale == Scale::Strangers);
+    let counted = counters.iter().filter(|(bucket, _)| counts(bucket));
+    counted.filter_map(|(bucket, counter)| counter.wait(bucket.scale, now)).max()
 }
 
 /// What the attempt is made at; a name that is nobody's has a stand-in, so that it is treated,
@@ -149,7 +165,8 @@ fn account_name(attempt: &Attempt) -> String {
 
 async fn is_familiar(db: &mut AnyConnection, attempt: &Attempt) -> Result<bool> {
     let sql = "SELECT address FROM familiar_addresses WHERE user_id = $1 AND address = $2";
-    let query = sqlx::query(sql).bind(account_name(attempt)).bind(attempt.address.as_str());
+    let query = sqlx::query(sql).bind(account_name(attempt));
+    let query = query.bind(Scale::Familiar.network(attempt.address));
     Ok(query.fetch_optional(db).await?.is_some())
 }
 

@@ -106,7 +106,7 @@ impl Dialect {
             (Self::Sqlite, Role::Reader) => {
                 "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;"
             }
-            (Self::Postgres, _) => "SET synchronous_commit = on",
+            (Self::Postgres, _) => "SET synchronous_commit = on; SET lock_timeout = '5s'",
         }
     }
 

@@ -1,6 +1,8 @@
 //! Where refreshes wait for the next batch. One grant always waits in the same lane, so that
 //! two batches of one node never want the same row.
 
+use std::time::Duration;
+
 use menshen_domain::mac_key::MacKeyId;
 use menshen_domain::refresh_token::{Presentation, Refusal};
 use menshen_token::{GrantId, Timestamp};
@@ -12,6 +14,10 @@ use crate::{Issued, Result, StoreError};
 
 /// How many refreshes may wait in a lane before callers wait to wait.
 const WAITING: usize = 4096;
+
+/// How long a batch may take. Well below the default window for retries, so that a client that
+/// is told to try again is in time.
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// What is wanted of a grant.
 #[derive(Debug)]
@@ -73,12 +79,22 @@ impl Queue {
     }
 }
 
+/// A line that has gone dead must not hold up a lane, and with it a part of all sessions, until
+/// the operating system notices. A file has no line.
+async fn within_limit<T>(database: &Database, batch: impl Future<Output = Result<T>>) -> Result<T> {
+    if !database.dialect.is_shared() {
+        return batch.await;
+    }
+    let limited = tokio::time::timeout(LIMIT, batch).await;
+    limited.unwrap_or_else(|elapsed| Err(StoreError::unavailable(elapsed)))
+}
+
 /// Takes what is waiting, as much as fits; while it is being written, the next batch gathers.
 async fn work(database: Database, mut waiting: mpsc::Receiver<Request>) {
     let size = database.dialect.batch_size();
     let mut requests = Vec::with_capacity(size);
     while waiting.recv_many(&mut requests, size).await > 0 {
-        match batch::run(&database, &requests).await {
+        match within_limit(&database, batch::run(&database, &requests)).await {
             Ok(answers) => {
                 for (request, answer) in requests.drain(..).zip(answers) {
                     // Whoever stopped waiting finds the same answer when they ask again.

@@ -50,7 +50,7 @@ async fn a_dearer_hash_never_undoes_a_new_password(
 
 fn attempt(address: &str, account: Option<&UserId>) -> Attempt {
     let username = "ada".parse().expect("valid");
-    Attempt { address: address.to_owned(), account: account.cloned(), username }
+    Attempt { address: address.parse().expect("an address"), account: account.cloned(), username }
 }
 
 impl Scene {
@@ -80,8 +80,11 @@ async fn a_botnet_does_not_slow_the_owner_at_home(
     let home = attempt("192.0.2.1", Some(&ada.id));
     assert!(scene.begins(&home, START).await);
     scene.store.forgive_attempt(&home, START).await.expect("forgiven");
-    assert!(scene.admitted(Some(&ada.id), 520).await <= 501);
-    assert!(!scene.begins(&attempt("203.0.113.9", Some(&ada.id)), START).await);
+    assert_eq!(scene.admitted(Some(&ada.id), 520).await, 520);
+    // Each has had its first attempts; further ones wait for all the others.
+    let bot = attempt("198.51.0.7", Some(&ada.id));
+    assert!(scene.begins(&bot, START).await);
+    assert!(!scene.begins(&bot, START).await);
     assert!(scene.begins(&home, START).await);
 }
 
@@ -99,7 +102,7 @@ async fn a_stranger_does_not_keep_the_owner_out_at_a_new_address(
         admitted += u32::from(scene.begins(&stranger, now).await);
         now = now + Duration::from_secs(1);
     }
-    assert!(admitted < 30, "{admitted} of 300 guesses went ahead");
+    assert!(admitted < 60, "{admitted} of 300 guesses went ahead");
     assert!(scene.begins(&attempt("198.51.100.7", Some(&ada.id)), now).await);
 }
 
