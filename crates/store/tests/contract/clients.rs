@@ -77,10 +77,14 @@ async fn a_disabled_client_has_nothing_and_gets_nothing(
     assert!(entry.revocation.kills(&token(&phone)));
     assert!(scene.is_over(&phone, START).await);
     assert!(!scene.is_over(&elsewhere, START).await);
-    let redeemed = scene.store.redeem_code(&redemption(&pending), START).await;
-    let redeemed = redeemed.expect("judged");
-    let refused = matches!(redeemed, Redeemed::Refused(CodeRefusal::ClientDisabled));
-    assert!(refused, "{redeemed:?}");
+    // One code from before, and one by somebody who had not heard yet.
+    let late = code(&ada, &app, START);
+    scene.store.issue_code(&late).await.expect("issued");
+    for (code, refusal) in [(pending, CodeRefusal::Unknown), (late, CodeRefusal::ClientDisabled)] {
+        let redeemed = scene.store.redeem_code(&redemption(&code), START).await.expect("judged");
+        let refused = matches!(redeemed, Redeemed::Refused(found) if found == refusal);
+        assert!(refused, "{redeemed:?}");
+    }
 
     let again = scene.store.disable_client(&app.id, START).await;
     let again = again.expect("answers").expect("is one");

@@ -262,9 +262,12 @@ async fn logouts_of_everything_at_once_do_not_get_stuck(
 ) {
     let scene = Scene::new(kind).await;
     let (ada, app): (_, Client) = scene.cast().await;
+    let mut sign_ins = Vec::new();
+    for _ in 0..24 {
+        sign_ins.push(scene.sign_in(&ada, &app, START).await);
+    }
     let mut tasks: JoinSet<()> = JoinSet::new();
-    for round in 0..24 {
-        let first = scene.sign_in(&ada, &app, START).await;
+    for (round, first) in sign_ins.into_iter().enumerate() {
         let target = match round % 4 {
             0 => Target::Session(first.session.id),
             1 => Target::Grant(first.grant.id),

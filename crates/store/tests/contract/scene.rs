@@ -59,7 +59,7 @@ impl Scene {
     }
 
     pub(crate) async fn sign_in(&self, user: &User, client: &Client, now: Timestamp) -> Issued {
-        self.sign_in_as(&code(user, client, now), now).await
+        self.sign_in_as(&code(&self.today(user).await, client, now), now).await
     }
 
     /// For offline use, so that the grant of a third-party client outlives its session.
@@ -70,7 +70,13 @@ impl Scene {
         now: Timestamp,
     ) -> Issued {
         let scope = scope("openid offline_access");
-        self.sign_in_as(&AuthorizationCode { scope, ..code(user, client, now) }, now).await
+        let code = code(&self.today(user).await, client, now);
+        self.sign_in_as(&AuthorizationCode { scope, ..code }, now).await
+    }
+
+    /// The user as they are by now.
+    async fn today(&self, user: &User) -> User {
+        self.store.find_user(&user.id).await.expect("reads").expect("is somebody")
     }
 
     pub(crate) async fn sign_in_as(&self, code: &AuthorizationCode, now: Timestamp) -> Issued {
