@@ -45,7 +45,7 @@ enum Verb {
     Key(key::Args),
     /// Revoke one token, or all that exist
     Revoke(revoke::Args),
-    /// Print the description of the admin API (`OpenAPI` 3.1)
+    /// Print the description of the admin API (OpenAPI 3.1)
     Openapi,
     /// Print completions for a shell
     #[command(after_help = "Example:\n  source <(menshen completions bash)")]

@@ -182,3 +182,8 @@ fn the_guide_says_what_the_program_does() {
         "docs/guide/configuration.md must hold what config::guide() gives"
     );
 }
+
+#[test]
+fn a_variable_for_tests_is_no_setting() {
+    load("", &[("MENSHEN_TEST_POSTGRES", "postgres://localhost")], &[]).expect("starts");
+}
