@@ -8,12 +8,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use menshen_store::StoreError;
 use menshen_token::Reason;
 use serde_json::{Map, Value};
 
-use crate::hashing::Busy;
-use crate::keyring::KeyringError;
+mod conversions;
 
 /// An answer of an OAuth endpoint other than success (RFC 6749 section 5.2, RFC 6750 section
 /// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2).
@@ -75,6 +73,10 @@ pub(crate) enum OAuthError {
     /// At a resource: the access token is worth nothing.
     #[error("the access token is invalid, expired or revoked")]
     InvalidToken,
+    /// At a resource: the access token is bound to a key, and was not sent as that asks
+    /// (RFC 9449 section 7.1). The sentence says what is wrong.
+    #[error("{0}")]
+    UnprovenToken(&'static str),
     /// At a resource: the access token lacks this scope.
     #[error("the access token lacks a required scope")]
     InsufficientScope(&'static str),
@@ -112,7 +114,9 @@ impl OAuthError {
             Self::RefusedProof(_) => (StatusCode::UNAUTHORIZED, "invalid_dpop_proof"),
             Self::NonceRequired(_) => (StatusCode::UNAUTHORIZED, "use_dpop_nonce"),
             Self::MissingToken => (StatusCode::UNAUTHORIZED, ""),
-            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::InvalidToken | Self::UnprovenToken(_) => {
+                (StatusCode::UNAUTHORIZED, "invalid_token")
+            }
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
             Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "slow_down"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
@@ -141,7 +145,7 @@ impl OAuthError {
             Self::InsufficientScope(scope) => {
                 Some(format!("Bearer {}, scope=\"{scope}\"", error()))
             }
-            Self::RefusedProof(_) | Self::NonceRequired(_) => {
+            Self::RefusedProof(_) | Self::NonceRequired(_) | Self::UnprovenToken(_) => {
                 Some(format!("DPoP {}, algs=\"{PROOF_ALGORITHMS}\"", error()))
             }
             _ => None,
@@ -154,31 +158,6 @@ const PROOF_ALGORITHMS: &str = "ES256 EdDSA PS256";
 
 /// The challenge when no access token was sent: no error code, as RFC 6750 section 3 asks.
 const ANY_TOKEN: &str = "Bearer, DPoP algs=\"ES256 EdDSA PS256\"";
-
-impl From<KeyringError> for OAuthError {
-    fn from(error: KeyringError) -> Self {
-        match error {
-            KeyringError::Store(error) => error.into(),
-            defect => {
-                tracing::error!(error = %defect, cause = ?defect, "cannot sign");
-                Self::Internal
-            }
-        }
-    }
-}
-
-impl From<Busy> for OAuthError {
-    fn from(_: Busy) -> Self {
-        Self::Unavailable
-    }
-}
-
-impl From<StoreError> for OAuthError {
-    /// An outage is never said to be a logout.
-    fn from(error: StoreError) -> Self {
-        if log_store_error(&error) { Self::Unavailable } else { Self::Internal }
-    }
-}
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
@@ -230,6 +209,12 @@ pub(crate) enum ApiError {
     /// The access token is worth nothing.
     #[error("the access token is invalid, expired or revoked")]
     InvalidToken,
+    /// The access token is bound to a key, and was not sent as that asks.
+    #[error("{0}")]
+    UnprovenToken(&'static str),
+    /// The DPoP proof does not hold (RFC 9449 section 7.1); the token may.
+    #[error("{0}")]
+    RefusedProof(&'static str),
     /// The DPoP proof must carry this nonce (RFC 9449 section 9).
     #[error("the DPoP proof must carry the nonce given")]
     NonceRequired(String),
@@ -251,6 +236,9 @@ pub(crate) enum ApiError {
     /// The body is not `application/json`.
     #[error("the request body must be application/json")]
     UnsupportedMediaType,
+    /// The body is not `application/x-www-form-urlencoded`.
+    #[error("the request body must be application/x-www-form-urlencoded")]
+    NotAForm,
     /// The body is longer than allowed.
     #[error("the request body is too long")]
     TooLarge,
@@ -271,14 +259,17 @@ impl ApiError {
         match self {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid-request"),
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token"),
-            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token"),
+            Self::InvalidToken | Self::UnprovenToken(_) => {
+                (StatusCode::UNAUTHORIZED, "invalid-token")
+            }
+            Self::RefusedProof(_) => (StatusCode::UNAUTHORIZED, "invalid-dpop-proof"),
             Self::NonceRequired(_) => (StatusCode::UNAUTHORIZED, "use-dpop-nonce"),
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient-scope"),
             Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
-            Self::UnsupportedMediaType => {
+            Self::UnsupportedMediaType | Self::NotAForm => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
@@ -287,43 +278,19 @@ impl ApiError {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
-}
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        if log_store_error(&error) { Self::Unavailable } else { Self::Internal }
-    }
-}
-
-impl From<KeyringError> for ApiError {
-    fn from(error: KeyringError) -> Self {
-        OAuthError::from(error).into()
-    }
-}
-
-impl From<Busy> for ApiError {
-    fn from(_: Busy) -> Self {
-        Self::Unavailable
-    }
-}
-
-impl From<OAuthError> for ApiError {
-    /// For the checks that both kinds of endpoint share: the access token and its proof.
-    fn from(error: OAuthError) -> Self {
-        match error {
-            OAuthError::MissingToken => Self::MissingToken,
-            OAuthError::InvalidToken
-            | OAuthError::InvalidDpopProof(_)
-            | OAuthError::UseDpopNonce(_)
-            | OAuthError::RefusedProof(_) => Self::InvalidToken,
-            OAuthError::NonceRequired(nonce) => Self::NonceRequired(nonce),
-            OAuthError::InsufficientScope(scope) => Self::InsufficientScope(scope),
-            OAuthError::TooManyAttempts(wait) => Self::TooManyAttempts(wait),
-            OAuthError::Unavailable => Self::Unavailable,
-            OAuthError::TooLarge => Self::TooLarge,
-            OAuthError::Internal => Self::Internal,
-            other => Self::Invalid(other.to_string()),
+    /// The challenge of what an OAuth endpoint would say.
+    fn challenge(&self) -> Option<String> {
+        match self {
+            Self::MissingToken => OAuthError::MissingToken,
+            Self::InvalidToken => OAuthError::InvalidToken,
+            Self::UnprovenToken(sentence) => OAuthError::UnprovenToken(sentence),
+            Self::RefusedProof(sentence) => OAuthError::RefusedProof(sentence),
+            Self::NonceRequired(nonce) => OAuthError::NonceRequired(nonce.clone()),
+            Self::InsufficientScope(scope) => OAuthError::InsufficientScope(scope),
+            _ => return None,
         }
+        .challenge()
     }
 }
 
@@ -346,19 +313,11 @@ impl IntoResponse for ApiError {
         };
         set(header::CONTENT_TYPE, "application/problem+json");
         set(header::CACHE_CONTROL, "no-store");
+        if let Some(challenge) = self.challenge() {
+            set(header::WWW_AUTHENTICATE, &challenge);
+        }
         match &self {
-            Self::MissingToken => set(header::WWW_AUTHENTICATE, ANY_TOKEN),
-            Self::NonceRequired(nonce) => {
-                set(HeaderName::from_static("dpop-nonce"), nonce);
-                set(header::WWW_AUTHENTICATE, "DPoP error=\"use_dpop_nonce\"");
-            }
-            Self::InvalidToken => {
-                set(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
-            }
-            Self::InsufficientScope(scope) => set(
-                header::WWW_AUTHENTICATE,
-                &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""),
-            ),
+            Self::NonceRequired(nonce) => set(HeaderName::from_static("dpop-nonce"), nonce),
             Self::TooManyAttempts(wait) => {
                 set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
             }
@@ -366,20 +325,6 @@ impl IntoResponse for ApiError {
             _ => {}
         }
         response
-    }
-}
-
-/// Logs a store error, once; `true` when trying again may help.
-fn log_store_error(error: &StoreError) -> bool {
-    match error {
-        StoreError::Unavailable(_) => {
-            tracing::error!(error = %error, cause = ?error, "store unavailable");
-            true
-        }
-        StoreError::Conflict(_) | StoreError::Corrupt { .. } => {
-            tracing::error!(error = %error, cause = ?error, "store refused");
-            false
-        }
     }
 }
 

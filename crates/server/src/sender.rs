@@ -112,12 +112,16 @@ impl Caller {
     }
 }
 
+const BOUND: &str = "the access token is bound to a key: send it as DPoP, with a proof";
+const ANOTHER_KEY: &str = "the access token is bound to a key that was not proved";
+
 /// Judges the access token of a request to our own `path`: genuine, live, sent as its binding
 /// asks, and not revoked by what the database says now.
 ///
 /// # Errors
 ///
-/// [`OAuthError::MissingToken`], [`OAuthError::InvalidToken`], those of [`proof`], the store's.
+/// [`OAuthError::MissingToken`], [`OAuthError::InvalidToken`], [`OAuthError::UnprovenToken`],
+/// those of [`proof`] as a resource says them, the store's.
 pub(crate) async fn authenticate(
     app: &App,
     method: &Method,
@@ -132,13 +136,14 @@ pub(crate) async fn authenticate(
             let proof = proof(app, method, path, headers).await.map_err(OAuthError::at_resource)?;
             let proof = proof.ok_or(OAuthError::RefusedProof("a DPoP proof is required"))?;
             if proof.thumbprint != *key {
-                return Err(OAuthError::InvalidToken);
+                return Err(OAuthError::UnprovenToken(ANOTHER_KEY));
             }
             let judged = proof.judge_token(credentials.token).map_err(refused);
             judged.map_err(OAuthError::at_resource)?;
         }
         // A bound token sent without its proof may be a stolen one.
-        (Scheme::Bearer, Some(_)) | (Scheme::Dpop, None) => return Err(OAuthError::InvalidToken),
+        (Scheme::Bearer, Some(_)) => return Err(OAuthError::UnprovenToken(BOUND)),
+        (Scheme::Dpop, None) => return Err(OAuthError::InvalidToken),
     }
     match app.store.is_revoked(&token, app.now()).await? {
         None => {

@@ -13,7 +13,7 @@ use menshen_store::{Receipt, StoreError, Target};
 use menshen_token::{AccessToken, Reason, SessionId};
 
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, OAuthError};
 use crate::form::Form;
 use crate::revoke::{receipt, revoke};
 use crate::sender;
@@ -173,7 +173,8 @@ async fn end_everything(
         }
         Held::RefreshToken(held) => {
             let (presented, grant) = held.as_ref();
-            let proof = sender::proof(app, method, "/account/logout", headers).await?;
+            let proof = sender::proof(app, method, "/account/logout", headers).await;
+            let proof = proof.map_err(OAuthError::at_resource)?;
             let proven = proof.map(|proof| proof.thumbprint);
             let bound_elsewhere = grant.confirmation.is_some() && grant.confirmation != proven;
             let client = app.store.find_client(&grant.client_id).await?;

@@ -99,3 +99,12 @@ async fn a_header_that_is_no_text() {
     }
     insta::assert_snapshot!(table);
 }
+
+#[tokio::test]
+async fn a_logout_that_is_no_form_is_told_so() {
+    let server = Server::with_ada().await;
+    let call = server.call("POST", "/account/logout").raw("application/json", "{}");
+    let answer = call.send().await;
+    assert_eq!(answer.verdict(), "415 unsupported-media-type");
+    assert!(answer.text("detail").ends_with("application/x-www-form-urlencoded"));
+}

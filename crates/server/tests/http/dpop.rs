@@ -277,3 +277,27 @@ async fn a_bound_access_token_needs_its_proof_at_a_resource() {
     }
     insta::assert_snapshot!(table);
 }
+
+#[tokio::test]
+async fn a_proof_that_is_sent_again_says_nothing_against_the_token() {
+    let server = Server::with_ada().await;
+    let device = Device::new(1);
+    let access = sign_in(&server, &device).await.access;
+    let call = |proof: &str| {
+        let call = server.call("GET", "/account/sessions").header("dpop", proof);
+        call.header("authorization", format!("DPoP {access}")).send()
+    };
+    let draft = |jti: &str| device.draft(&server, "/account/sessions", jti).claim("htm", "GET");
+    let proof = device.sign(&draft("s1").with(&access));
+    assert_eq!(call(&proof).await.status, 200);
+    let again = call(&proof).await;
+    assert_eq!(again.verdict(), "401 invalid-dpop-proof");
+    let challenge = again.header("www-authenticate");
+    assert!(challenge.starts_with("DPoP error=\"invalid_dpop_proof\""), "{challenge}");
+    assert!(challenge.ends_with("algs=\"ES256 EdDSA PS256\""), "{challenge}");
+    assert_eq!(call(&device.sign(&draft("s2").with(&access))).await.status, 200);
+    let bare = server.call("GET", "/account/sessions").bearer(&access).send().await;
+    assert_eq!(bare.verdict(), "401 invalid-token");
+    let challenge = bare.header("www-authenticate");
+    assert!(challenge.starts_with("DPoP error=\"invalid_token\""), "{challenge}");
+}

@@ -334,7 +334,8 @@ impl Answer {
             "allow",
         ];
         for name in telling.into_iter().filter(|name| self.headers.contains_key(*name)) {
-            let _ = writeln!(text, "{name}: {}", self.header(name));
+            let value = if name == "dpop-nonce" { "<nonce>" } else { self.header(name) };
+            let _ = writeln!(text, "{name}: {value}");
         }
         text.push('\n');
         match serde_json::from_str::<Value>(&self.body) {
