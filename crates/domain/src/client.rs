@@ -88,6 +88,11 @@ impl Default for ClientPolicy {
     }
 }
 
+/// The shortest retry window but none at all. It has to outlast a request that the server gives
+/// up (10 seconds) and the pause before it is repeated; a shorter one would take the retry that
+/// the server itself asked for as theft.
+pub const SHORTEST_RETRY_WINDOW: Duration = Duration::from_secs(15);
+
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl ClientPolicy {

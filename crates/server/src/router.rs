@@ -8,7 +8,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
+use menshen_domain::client::SHORTEST_RETRY_WINDOW;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::account::{logout, password, sessions};
@@ -19,11 +20,32 @@ use crate::oauth::{authorize_challenge, discovery, introspect, jwks, revoke, tok
 use crate::revoke::preferred_wait;
 use crate::{feed, health, telemetry};
 
-/// How long a request may take, beyond what it asked to wait.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request may take. Whoever is told after it to try again must still find the
+/// window open in which a retry is one, and not taken for theft.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const _: () = assert!(REQUEST_TIMEOUT.as_secs() < SHORTEST_RETRY_WINDOW.as_secs());
+
+/// How long a reader of the feed may be kept from its first byte; all the rules there are may
+/// have to be read for it.
+const FEED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole provider. Serve it with connect information, so that it knows who calls.
 pub fn router(app: App) -> Router {
+    let feed = Router::new().route("/feed", get(feed::get)).layer(from_fn(limit_feed));
+    oauth_routes()
+        .merge(admin_routes())
+        .layer(from_fn(limit))
+        .merge(routes_with_receipt().layer(from_fn(limit_with_wait)))
+        .merge(feed)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(forbid_sniffing))
+        .layer(from_fn_with_state(app.clone(), telemetry::observe))
+        .with_state(app)
+}
+
+fn oauth_routes() -> Router<App> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/.well-known/openid-configuration", get(discovery::get))
@@ -33,23 +55,11 @@ pub fn router(app: App) -> Router {
         .route("/revoke", post(revoke::post))
         .route("/introspect", post(introspect::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
-        .route("/account/logout", post(logout::post))
         .route("/account/sessions", get(sessions::get))
-        .route("/account/sessions/{id}", delete(sessions::delete))
-        .route("/account/password", post(password::post))
-        .merge(admin_routes())
-        .route("/feed", get(feed::get))
         .route("/feed/ack", post(feed::acknowledgement::post))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(telemetry::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn(limit_time))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(forbid_sniffing))
-        .layer(from_fn_with_state(app.clone(), telemetry::observe))
-        .with_state(app)
 }
 
 fn admin_routes() -> Router<App> {
@@ -57,21 +67,33 @@ fn admin_routes() -> Router<App> {
     Router::new()
         .route("/admin/openapi.json", get(admin::openapi_document))
         .route("/admin/users", get(users::get).post(users::post))
-        .route("/admin/users/{id}", get(user::get).patch(user::patch))
-        .route("/admin/users/{id}/password", put(user::set_password))
-        .route("/admin/users/{id}/disable", post(user::disable))
+        .route("/admin/users/{id}", get(user::get))
         .route("/admin/users/{id}/enable", post(user::enable))
-        .route("/admin/users/{id}/sessions", get(sessions::list).delete(sessions::delete_all))
-        .route("/admin/sessions/{id}", get(sessions::get).delete(sessions::delete))
+        .route("/admin/users/{id}/sessions", get(sessions::list))
+        .route("/admin/sessions/{id}", get(sessions::get))
         .route("/admin/clients", get(clients::get).post(clients::post))
         .route("/admin/clients/{id}", get(client::get).patch(client::patch))
         .route("/admin/clients/{id}/secret", post(client::replace_secret))
-        .route("/admin/clients/{id}/disable", post(client::disable))
         .route("/admin/clients/{id}/enable", post(client::enable))
-        .route("/admin/revocations", get(revocations::get).post(revocations::post))
+        .route("/admin/revocations", get(revocations::get))
         .route("/admin/keys", get(keys::get))
         .route("/admin/keys/rotate", post(keys::rotate))
-        .route("/admin/keys/{id}/revoke", post(keys::revoke))
+}
+
+/// What ends something, and answers with a receipt that `Prefer: wait` may hold back.
+fn routes_with_receipt() -> Router<App> {
+    Router::new()
+        .route("/account/logout", post(logout::post))
+        .route("/account/sessions/{id}", delete(sessions::delete))
+        .route("/account/password", post(password::post))
+        .route("/admin/users/{id}", patch(admin::user::patch))
+        .route("/admin/users/{id}/password", put(admin::user::set_password))
+        .route("/admin/users/{id}/disable", post(admin::user::disable))
+        .route("/admin/users/{id}/sessions", delete(admin::sessions::delete_all))
+        .route("/admin/sessions/{id}", delete(admin::sessions::delete))
+        .route("/admin/clients/{id}/disable", post(admin::client::disable))
+        .route("/admin/revocations", post(admin::revocations::post))
+        .route("/admin/keys/{id}/revoke", post(admin::keys::revoke))
 }
 
 async fn unknown_path() -> ApiError {
@@ -82,11 +104,23 @@ async fn wrong_method() -> ApiError {
     ApiError::MethodNotAllowed
 }
 
+async fn limit(request: Request, next: Next) -> Response {
+    run_within(REQUEST_TIMEOUT, request, next).await
+}
+
+async fn limit_with_wait(request: Request, next: Next) -> Response {
+    let wait = preferred_wait(request.headers()).unwrap_or_default();
+    run_within(REQUEST_TIMEOUT + wait, request, next).await
+}
+
+/// A stream of events takes as long as it takes; only its beginning is waited for.
+async fn limit_feed(request: Request, next: Next) -> Response {
+    run_within(FEED_TIMEOUT, request, next).await
+}
+
 /// A request that takes too long is answered as an outage: nothing is known of its outcome, so
-/// nothing may be said about it. A stream of events takes as long as it takes; only its
-/// beginning is waited for.
-async fn limit_time(request: Request, next: Next) -> Response {
-    let limit = REQUEST_TIMEOUT + preferred_wait(request.headers()).unwrap_or_default();
+/// nothing may be said about it.
+async fn run_within(limit: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::Unavailable.into_response(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::{Span, SpanRelativeTo};
-use menshen_domain::client::{ClientPolicy, Renewal, SessionPolicy};
+use menshen_domain::client::{ClientPolicy, Renewal, SHORTEST_RETRY_WINDOW, SessionPolicy};
 use menshen_token::{Algorithm, Scope};
 
 /// What a client may do.
@@ -29,7 +29,7 @@ pub(super) struct PolicyFlags {
     /// How it gets new access tokens: refresh tokens, exchange of a live one, or not at all
     #[arg(long, default_value = "refresh-token", value_name = "BY")]
     renewal: RenewalFlag,
-    /// How long a retry of a refresh without a key is answered again; 0s is strict
+    /// How long a retry of a refresh without a key is answered again: 15s to 10m; 0s is strict
     #[arg(long, default_value = "30s", value_name = "TIME", value_parser = retry_window)]
     retry_window: Duration,
     /// How long a session may lie unused
@@ -100,7 +100,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 fn retry_window(text: &str) -> Result<Duration, String> {
     let window = duration(text)?;
-    if window > Duration::from_mins(10) { Err("at most 10m".to_owned()) } else { Ok(window) }
+    let fits = (SHORTEST_RETRY_WINDOW..=Duration::from_mins(10)).contains(&window);
+    if window.is_zero() || fits { Ok(window) } else { Err("0s, or 15s to 10m".to_owned()) }
 }
 
 fn count(text: &str) -> Result<u32, String> {
@@ -134,6 +135,15 @@ mod tests {
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         for bad in ["", "ten", "10", "-5m"] {
             assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_retry_window_outlasts_the_time_limit_of_a_request() {
+        assert_eq!(retry_window("0s"), Ok(Duration::ZERO));
+        assert_eq!(retry_window("15s"), Ok(Duration::from_secs(15)));
+        for bad in ["1s", "14s", "11m"] {
+            assert!(retry_window(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! The shape of a client's policy in the API, and what is refused.
 
-use menshen_domain::client::{ClientPolicy, SessionPolicy};
+use std::time::Duration;
+
+use menshen_domain::client::{ClientPolicy, SHORTEST_RETRY_WINDOW, SessionPolicy};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
@@ -26,7 +28,8 @@ pub(super) struct Policy {
     /// or `none`.
     #[schema(default = "refresh_token")]
     renewal: Option<String>,
-    /// How long a retry without a key is answered again; 0 is strict.
+    /// How long a retry without a key is answered again: 15 seconds to 10 minutes, or 0, which
+    /// is strict.
     #[schema(default = 30_000)]
     retry_window_ms: Option<u64>,
     /// How long a session may lie unused; slides on use.
@@ -62,8 +65,11 @@ pub(super) fn check(policy: &ClientPolicy) -> Result<(), ApiError> {
             return Err(ApiError::Invalid(format!("`{name}` is 1 second to 100 years")));
         }
     }
-    if policy.retry_window_ms > 10 * 60 * SECOND_MS {
-        return Err(ApiError::Invalid("`retry_window_ms` is at most 10 minutes".to_owned()));
+    let retry_window = policy.retry_window();
+    let windows = SHORTEST_RETRY_WINDOW..=Duration::from_mins(10);
+    if !retry_window.is_zero() && !windows.contains(&retry_window) {
+        let sentence = "`retry_window_ms` is 0, or 15 seconds to 10 minutes";
+        return Err(ApiError::Invalid(sentence.to_owned()));
     }
     if policy.sessions == SessionPolicy::Limit(0) {
         return Err(ApiError::Invalid("a limit of sessions is at least 1".to_owned()));

@@ -305,6 +305,7 @@ async fn what_makes_no_sense_is_refused() {
         json!({ "id": "x", "name": "x", "policy": { "algorithm": "HS256" } }),
         json!({ "id": "x", "name": "x", "policy": { "algorithm": "none" } }),
         json!({ "id": "x", "name": "x", "policy": { "access_token_lifetime_ms": 0 } }),
+        json!({ "id": "x", "name": "x", "policy": { "retry_window_ms": 14_999 } }),
         json!({ "id": "x", "name": "x", "policy": { "sessions": { "limit": 0 } } }),
         json!({ "id": "x", "name": "x", "policy": { "audience": [""] } }),
     ];

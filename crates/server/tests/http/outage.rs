@@ -2,8 +2,22 @@
 
 use std::time::Duration;
 
+use menshen_domain::client::SHORTEST_RETRY_WINDOW;
+
 use crate::harness::{SECRET, Server, refresh_form, sign_in_form};
 use crate::proof::Device;
+
+#[tokio::test]
+async fn a_request_is_given_up_while_its_retry_still_counts_as_one() {
+    let server = Server::with_ada().await;
+    let never = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+    let call = server.call("POST", "/token").header("prefer", "wait=30");
+    let form = "application/x-www-form-urlencoded";
+    let answer = call.raw(form, axum::body::Body::from_stream(never)).send();
+    let answer = tokio::time::timeout(SHORTEST_RETRY_WINDOW, answer).await;
+    let answer = answer.expect("an answer within the shortest window");
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+}
 
 #[tokio::test]
 async fn an_outage_is_not_a_logout() {
