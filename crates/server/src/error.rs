@@ -221,6 +221,9 @@ pub(crate) enum ApiError {
     /// The access token lacks this scope.
     #[error("the access token lacks a required scope")]
     InsufficientScope(&'static str),
+    /// The user behind the access token lacks this role.
+    #[error("the user lacks the role {0}")]
+    MissingRole(&'static str),
     /// The password given is wrong.
     #[error("the password is wrong")]
     WrongPassword,
@@ -265,6 +268,7 @@ impl ApiError {
             Self::RefusedProof(_) => (StatusCode::UNAUTHORIZED, "invalid-dpop-proof"),
             Self::NonceRequired(_) => (StatusCode::UNAUTHORIZED, "use-dpop-nonce"),
             Self::InsufficientScope(_) => (StatusCode::FORBIDDEN, "insufficient-scope"),
+            Self::MissingRole(_) => (StatusCode::FORBIDDEN, "missing-role"),
             Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),

@@ -20,7 +20,11 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::sender;
 
-/// Somebody who calls with an access token that allows to administer everything.
+/// The scope, and the role of a user who calls.
+const ADMIN: &str = "admin";
+
+/// Somebody who calls with an access token that allows to administer everything: a client for
+/// itself, or a user who has the role `admin`.
 pub(crate) struct Admin;
 
 impl FromRequestParts<App> for Admin {
@@ -29,7 +33,13 @@ impl FromRequestParts<App> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let path = parts.uri.path();
         let caller = sender::authenticate(app, &parts.method, path, &parts.headers).await?;
-        caller.require("admin")?;
+        caller.require(ADMIN)?;
+        // The scope says what the client may do; of those who sign in with it, administrators
+        // are they who have the role.
+        let user_stands_behind = caller.token.grant_id.is_some();
+        if user_stands_behind && !caller.token.roles.iter().any(|role| role == ADMIN) {
+            return Err(ApiError::MissingRole(ADMIN));
+        }
         Ok(Self)
     }
 }

@@ -11,6 +11,8 @@ impl From<KeyringError> for OAuthError {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Store(error) => error.into(),
+            // Logged when it happened.
+            KeyringError::Unread => Self::Unavailable,
             defect => {
                 tracing::error!(error = %defect, cause = ?defect, "cannot sign");
                 Self::Internal

@@ -43,6 +43,7 @@ fn api_errors() -> Vec<ApiError> {
         ApiError::RefusedProof("the DPoP proof was used before"),
         ApiError::NonceRequired("nonce".to_owned()),
         ApiError::InsufficientScope("account"),
+        ApiError::MissingRole("admin"),
         ApiError::WrongPassword,
         ApiError::NotFound("session"),
         ApiError::MethodNotAllowed,

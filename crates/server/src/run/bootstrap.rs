@@ -15,8 +15,7 @@ pub(super) async fn first_client(app: &App) -> Result<Option<Secret>, StoreError
     }
     let secret = Secret::from_random(app.random());
     let policy = ClientPolicy {
-        first_party: true,
-        scope: "admin revocations:read account".parse().expect("a scope"),
+        scope: "admin revocations:read".parse().expect("a scope"),
         renewal: Renewal::None,
         ..ClientPolicy::default()
     };
