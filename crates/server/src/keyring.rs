@@ -27,6 +27,9 @@ pub enum KeyringError {
     /// The store failed.
     #[error("failed to reach the keys in the store")]
     Store(#[from] StoreError),
+    /// A moment ago they could not be read.
+    #[error("the keys could not be read a moment ago")]
+    Unread,
     /// The key-encryption key is not the one that the keys in the store were sealed with.
     #[error("key {0} in the store was sealed with another key-encryption key")]
     Sealed(String, #[source] CannotUnseal),
@@ -46,7 +49,13 @@ pub struct Keyring {
     entropy: Arc<dyn Entropy>,
     schedule: Schedule,
     ring: ArcSwap<Ring>,
+    /// When the keys were last read because of an unknown one, on the monotonic clock, and
+    /// whether they could be.
+    sought: tokio::sync::Mutex<Option<(Duration, bool)>>,
 }
+
+/// How often a token under an unknown key makes us read the keys: strangers can send many.
+const SEEK_EVERY: Duration = Duration::from_secs(1);
 
 /// One reading of the keys in the store.
 #[derive(Debug)]
@@ -81,6 +90,7 @@ impl Keyring {
                 keep_for: config.access_token_ceiling + MAX_LEEWAY + Duration::from_mins(1),
             },
             ring: ArcSwap::from_pointee(ring),
+            sought: tokio::sync::Mutex::default(),
         };
         keyring.tend(Algorithm::default(), now).await?;
         Ok(keyring)
@@ -127,6 +137,30 @@ impl Keyring {
     pub async fn reload(&self) -> Result<(), KeyringError> {
         self.ring.store(Arc::new(read(&self.store, &self.encryption_key).await?));
         Ok(())
+    }
+
+    /// Reads the keys again because a token names one that is not known here: another node may
+    /// have made it a moment ago. Once a second for all who ask, whose number anybody can raise.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Keyring::reload`]; [`KeyringError::Unread`] to those who ask within the second.
+    pub async fn refresh_for_unknown(&self, now: Duration) -> Result<(), KeyringError> {
+        let mut sought = self.sought.lock().await;
+        match *sought {
+            Some((at, found)) if now.saturating_sub(at) < SEEK_EVERY => {
+                if found {
+                    Ok(())
+                } else {
+                    Err(KeyringError::Unread)
+                }
+            }
+            _ => {
+                let read = self.reload().await;
+                *sought = Some((now, read.is_ok()));
+                read
+            }
+        }
     }
 
     /// Does what is due for the keys of one algorithm, and sees to it that one can sign.

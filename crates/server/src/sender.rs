@@ -1,14 +1,16 @@
 //! Who sends a request: the address it comes from, the key it proves to hold, the access token
 //! it carries.
 
+pub(crate) mod own_token;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, header};
 use menshen_domain::{SecretHash, dpop_nonce};
 use menshen_store::OneTime;
+use menshen_token::AccessToken;
 use menshen_token::dpop::{Proof, ProofFlaw};
-use menshen_token::{AccessToken, Expectations, MAX_LEEWAY};
 use url::Url;
 
 use crate::app::App;
@@ -115,8 +117,8 @@ impl Caller {
 const BOUND: &str = "the access token is bound to a key: send it as DPoP, with a proof";
 const ANOTHER_KEY: &str = "the access token is bound to a key that was not proved";
 
-/// Judges the access token of a request to our own `path`: genuine, live, sent as its binding
-/// asks, and not revoked by what the database says now.
+/// Judges the access token of a request to our own `path`: genuine, live, meant for us, sent
+/// as its binding asks, and not revoked by what the database says now.
 ///
 /// # Errors
 ///
@@ -129,7 +131,8 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Caller, OAuthError> {
     let credentials = credentials(headers)?;
-    let token = read_token(app, credentials.token)?;
+    let token = own_token::live_here(app, credentials.token).await?;
+    let token = token.ok_or(OAuthError::InvalidToken)?;
     match (credentials.scheme, &token.confirmation) {
         (Scheme::Bearer, None) => {}
         (Scheme::Dpop, Some(key)) => {
@@ -152,18 +155,6 @@ pub(crate) async fn authenticate(
         }
         Some(_) => Err(OAuthError::InvalidToken),
     }
-}
-
-/// A live access token of our own; whether it was revoked is not looked at.
-///
-/// # Errors
-///
-/// [`OAuthError::InvalidToken`].
-pub(crate) fn read_token(app: &App, token: &str) -> Result<AccessToken, OAuthError> {
-    let expected =
-        Expectations { issuer: app.config.issuer().to_owned(), audience: None, leeway: MAX_LEEWAY };
-    menshen_token::verify(token, &app.keyring.public(), &expected, app.now())
-        .map_err(|_| OAuthError::InvalidToken)
 }
 
 struct Credentials<'a> {

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{ApiError, OAuthError};
 use crate::form::Form;
 use crate::revoke::{receipt, revoke};
-use crate::sender;
+use crate::sender::{self, own_token};
 
 pub(crate) async fn post(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let (method, headers) = (request.method().clone(), request.headers().clone());
@@ -84,10 +84,7 @@ async fn read(app: &App, text: &str) -> Result<Held, ApiError> {
             None => Ok(Held::Gone),
         };
     }
-    let token = menshen_token::authenticate(text, &app.keyring.public()).map_err(|_| foreign())?;
-    if token.issuer != app.config.issuer() {
-        return Err(foreign());
-    }
+    let token = own_token::genuine(app, text).await?.ok_or_else(foreign)?;
     Ok(Held::AccessToken(Box::new(token)))
 }
 

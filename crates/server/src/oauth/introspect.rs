@@ -12,7 +12,7 @@ use super::client_auth;
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::form::Form;
-use crate::sender;
+use crate::sender::{self, own_token};
 
 /// The path.
 pub(crate) const PATH: &str = "/introspect";
@@ -80,7 +80,7 @@ async fn describe_access_token(
     reader: &Reader,
     token: &str,
 ) -> Result<Option<Value>, OAuthError> {
-    let Ok(token) = sender::read_token(app, token) else { return Ok(None) };
+    let Some(token) = own_token::live(app, token).await? else { return Ok(None) };
     if !reader.may_see(&token.client_id, &token.audience) {
         return Ok(None);
     }

@@ -15,6 +15,7 @@ use super::client_auth;
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::form::Form;
+use crate::sender::own_token;
 
 /// The path.
 pub(crate) const PATH: &str = "/revoke";
@@ -43,12 +44,8 @@ async fn target(app: &App, client: &Client, token: &str) -> Result<Option<Target
         let grant = grant.filter(|grant| grant.client_id == client.id);
         return Ok(grant.map(|grant| Target::Grant(grant.id)));
     }
-    let Ok(token) = menshen_token::authenticate(token, &app.keyring.public()) else {
-        return Ok(None);
-    };
-    if token.client_id != client.id || token.issuer != app.config.issuer() {
-        return Ok(None);
-    }
+    let found = own_token::genuine(app, token).await?;
+    let Some(token) = found.filter(|token| token.client_id == client.id) else { return Ok(None) };
     Ok(match token.grant_id {
         Some(grant_id) => Some(Target::Grant(grant_id)),
         None if token.expires_at <= app.now() => None,

@@ -14,6 +14,7 @@ mod harness;
 mod introspect;
 mod lifecycle;
 mod outage;
+mod own_endpoints;
 mod proof;
 mod refresh;
 mod revoke;

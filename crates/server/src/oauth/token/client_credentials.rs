@@ -19,6 +19,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     }
     let policy = &client.policy;
     let scope = response::narrowed(request, &policy.scope)?;
+    let scope = scope.unwrap_or_else(|| policy.scope.clone());
     let confirmation = response::proof(request).await?;
     // Issued when the client was last known to be allowed: if it has been disabled since, the
     // rule that says so kills this token.
@@ -28,7 +29,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         key_id: response::unsigned(),
         issuer: app.config.issuer().to_owned(),
         subject: client.id.as_str().parse().map_err(|_| OAuthError::Internal)?,
-        audience: response::audience(app, &policy.audience),
+        audience: response::audience(app, &policy.audience, &scope),
         expires_at: issued_at + lifetime,
         issued_at,
         not_before: None,
@@ -36,7 +37,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         client_id: client.id.clone(),
         session_id: None,
         grant_id: None,
-        scope: scope.unwrap_or_else(|| policy.scope.clone()),
+        scope,
         auth_time: None,
         acr: None,
         amr: Vec::new(),

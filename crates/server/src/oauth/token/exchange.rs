@@ -8,7 +8,7 @@ use menshen_domain::client::Renewal;
 use super::TokenRequest;
 use super::response::{self, ACCESS_TOKEN, Narrowing, Occasion};
 use crate::error::OAuthError;
-use crate::sender;
+use crate::sender::own_token;
 
 /// Exchanges an access token for the next one of the same grant.
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
@@ -27,7 +27,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     }
     let worthless = OAuthError::InvalidSubjectToken;
     let proof = response::proof(request).await?;
-    let token = sender::read_token(app, subject).map_err(|_| worthless(None))?;
+    let token = own_token::live(app, subject).await?.ok_or(worthless(None))?;
     let grant_id = token.grant_id.filter(|_| token.client_id == client.id);
     let grant_id = grant_id.ok_or(worthless(None))?;
     if token.confirmation.is_some() && token.confirmation != proof {

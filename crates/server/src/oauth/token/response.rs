@@ -75,11 +75,12 @@ pub(super) async fn of_session(
     };
     let logout_handle =
         (occasion == Occasion::SignIn).then(|| logout_handle::derive(&mac_keys, session.id));
+    let scope = narrowing.scope.unwrap_or(grant.scope);
     let token = AccessToken {
         key_id: unsigned(),
         issuer: app.config.issuer().to_owned(),
         subject: user.id,
-        audience: audience(app, &grant.audience),
+        audience: audience(app, &grant.audience, &scope),
         expires_at: access_expires_at,
         issued_at: grant.issued_at,
         not_before: None,
@@ -87,7 +88,7 @@ pub(super) async fn of_session(
         client_id: grant.client_id,
         session_id: (!grant.outlives_session).then_some(session.id),
         grant_id: Some(grant.id),
-        scope: narrowing.scope.unwrap_or(grant.scope),
+        scope,
         auth_time: Some(session.auth_time),
         acr: None,
         amr: session.amr,
@@ -153,9 +154,19 @@ pub(super) fn unsigned() -> KeyId {
     "unsigned".parse().expect("visible ASCII is a key id")
 }
 
-/// Who the tokens are for: the issuer itself, unless the client's policy says otherwise.
-pub(super) fn audience(app: &App, policy: &[String]) -> Vec<String> {
-    if policy.is_empty() { vec![app.config.issuer().to_owned()] } else { policy.to_vec() }
+/// Scopes of endpoints of our own.
+const OWN_SCOPES: [&str; 4] = ["openid", "account", "admin", "revocations:read"];
+
+/// Who a token is for: whom the client's policy names, and the issuer itself when it names
+/// nobody or the token is good for something here.
+pub(super) fn audience(app: &App, policy: &[String], scope: &Scope) -> Vec<String> {
+    let issuer = app.config.issuer();
+    let mut audience = policy.to_vec();
+    let used_here = audience.is_empty() || OWN_SCOPES.iter().any(|own| scope.contains(own));
+    if used_here && !audience.iter().any(|named| named == issuer) {
+        audience.push(issuer.to_owned());
+    }
+    audience
 }
 
 /// The key that a token request proved possession of.
