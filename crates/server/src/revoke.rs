@@ -65,9 +65,10 @@ struct Ended {
 }
 
 /// The answer to whoever asked for the end. `Prefer: wait=N` (RFC 7240 section 4.3) holds it
-/// back until every connected verifier has applied it, or so many seconds have passed.
+/// back until every connected verifier has applied it, or so many seconds have passed; what had
+/// ended before has been waited for before.
 pub(crate) async fn receipt(app: &App, receipt: &Receipt, headers: &HeaderMap) -> Response {
-    let wait = preferred_wait(headers);
+    let wait = preferred_wait(headers).filter(|_| receipt.appended.is_some());
     let asked = match wait {
         Some(longest) => app.feed.wait(receipt.seq, longest).await,
         None => app.feed.status(receipt.seq).await,

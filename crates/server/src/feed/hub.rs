@@ -8,6 +8,7 @@ use menshen_store::{Store, StoreError};
 use menshen_token::{ClientId, Clock, Entry, Seq, Timestamp};
 use tokio::sync::watch;
 
+use super::elsewhere::Elsewhere;
 use super::registry::{Acknowledgement, Noted, OpenStream, Registry};
 use super::ring::Ring;
 use super::tail::{self, Tail};
@@ -15,6 +16,10 @@ use super::{acknowledgement, registry};
 
 /// How often the other nodes' verifiers are asked for while somebody waits for them.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// How often our own are counted while somebody waits for them, besides when one has moved: one
+/// that fell silent is waited for no longer.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// The connected verifiers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ struct Shared {
     /// Moves whenever the log says that a key was withdrawn.
     withdrawn_keys: watch::Sender<()>,
     closing: watch::Sender<bool>,
+    /// The other nodes' streams as they were last read.
+    elsewhere: Elsewhere,
 }
 
 impl Hub {
@@ -54,6 +61,7 @@ impl Hub {
             news: watch::Sender::new(()),
             withdrawn_keys: watch::Sender::new(()),
             closing: watch::Sender::new(false),
+            elsewhere: Elsewhere::default(),
         };
         let hub = Self { shared: Arc::new(shared) };
         tokio::spawn(tail::follow(hub.clone()));
@@ -69,17 +77,19 @@ impl Hub {
     /// How many verifiers are connected, here or at another node, and how many have applied a
     /// position.
     pub(crate) async fn status(&self, seq: Seq) -> Result<Acknowledgement, StoreError> {
-        if !self.store().is_shared() {
-            return Ok(self.registry().count(seq));
+        let others = match self.store().is_shared() {
+            true => self.shared.elsewhere.read(self).await?,
+            false => Arc::default(),
+        };
+        let registry = self.registry();
+        let own = registry.count(seq, self.clock().monotonic());
+        let others = others.iter().filter(|stream| !registry.holds(&stream.id));
+        let (mut connected, mut acknowledged) = (own.connected, own.acknowledged);
+        for stream in others {
+            connected += 1;
+            acknowledged += usize::from(stream.acknowledged >= seq);
         }
-        let mut streams = self.store().list_streams(self.shared.clock.now()).await?;
-        streams.retain(|stream| !self.registry().learn(stream));
-        let own = self.registry().count(seq);
-        let reached = streams.iter().filter(|stream| stream.acknowledged >= seq).count();
-        Ok(Acknowledgement {
-            connected: own.connected + streams.len(),
-            acknowledged: own.acknowledged + reached,
-        })
+        Ok(Acknowledgement { connected, acknowledged })
     }
 
     /// Like [`Hub::status`], but not before every connected verifier has applied the position
@@ -97,16 +107,10 @@ impl Hub {
             if status.is_complete() {
                 return Ok(status);
             }
-            let ask_others = async {
-                if self.store().is_shared() {
-                    tokio::time::sleep(ASK_EVERY).await;
-                } else {
-                    std::future::pending::<()>().await;
-                }
-            };
+            let pause = if self.store().is_shared() { ASK_EVERY } else { COUNT_EVERY };
             tokio::select! {
                 _ = news.changed() => {}
-                () = ask_others => {}
+                () = tokio::time::sleep(pause) => {}
                 () = &mut deadline => return self.status(seq).await,
             }
         }
@@ -196,6 +200,7 @@ impl Hub {
             opened_at: self.head(),
             acknowledged: Seq(0),
             acknowledged_at: self.clock().monotonic(),
+            alive_at: self.clock().monotonic(),
         };
         self.registry().open(id, stream);
         self.shared.news.send_replace(());
@@ -204,6 +209,11 @@ impl Hub {
     pub(super) fn close_stream(&self, id: &str) {
         self.registry().close(id);
         self.shared.news.send_replace(());
+    }
+
+    /// Notes that somebody still takes what is sent.
+    pub(super) fn stream_is_alive(&self, id: &str) {
+        self.registry().is_alive(id, self.clock().monotonic());
     }
 
     /// Notes an acknowledgement.

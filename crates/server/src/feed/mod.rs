@@ -3,6 +3,7 @@
 
 pub(crate) mod acknowledgement;
 mod door;
+mod elsewhere;
 mod hub;
 mod poll;
 mod registry;

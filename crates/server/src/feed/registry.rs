@@ -1,6 +1,7 @@
 //! The streams that are open on this node, and how far each verifier has applied the log.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use menshen_store::FeedStream;
 use menshen_token::{ClientId, Seq};
@@ -42,7 +43,20 @@ pub(super) struct OpenStream {
     pub(super) opened_at: Seq,
     pub(super) acknowledged: Seq,
     /// When it last acknowledged something, by the monotonic clock.
-    pub(super) acknowledged_at: std::time::Duration,
+    pub(super) acknowledged_at: Duration,
+    /// When it last took what was sent, by the monotonic clock.
+    pub(super) alive_at: Duration,
+}
+
+/// A stream whose bytes nobody has taken for longer is not connected any more, whatever its
+/// connection says; and a verifier that hears nothing for so long is not waited for: it knows
+/// that it knows nothing.
+const SILENCE: Duration = Duration::from_secs(10);
+
+impl OpenStream {
+    fn is_connected(&self, now: Duration) -> bool {
+        now.saturating_sub(self.alive_at) <= SILENCE
+    }
 }
 
 /// What an acknowledgement was found to be.
@@ -80,11 +94,18 @@ impl Registry {
         gone
     }
 
-    /// Takes over what another node was told about a stream of ours; whether it is one.
-    pub(super) fn learn(&mut self, told: &FeedStream) -> bool {
-        let Some(stream) = self.open.get_mut(&told.id) else { return false };
-        stream.acknowledged = stream.acknowledged.max(told.acknowledged);
-        true
+    /// Takes over what another node was told about a stream of ours, if it is one.
+    pub(super) fn learn(&mut self, told: &FeedStream) {
+        if let Some(stream) = self.open.get_mut(&told.id) {
+            stream.acknowledged = stream.acknowledged.max(told.acknowledged);
+        }
+    }
+
+    /// Notes that somebody takes what is sent.
+    pub(super) fn is_alive(&mut self, id: &str, now: Duration) {
+        if let Some(stream) = self.open.get_mut(id) {
+            stream.alive_at = now;
+        }
     }
 
     /// Notes that a stream has applied the log up to a position.
@@ -93,7 +114,7 @@ impl Registry {
         id: &str,
         client_id: &ClientId,
         seq: Seq,
-        now: std::time::Duration,
+        now: Duration,
     ) -> Noted {
         let Some(stream) = self.open.get_mut(id).filter(|open| open.client_id == *client_id) else {
             return Noted::Unknown;
@@ -112,24 +133,33 @@ impl Registry {
         self.open.iter().map(|(id, stream)| (id.as_str(), stream))
     }
 
-    /// How many streams are open, and how many have reached a position.
-    pub(super) fn count(&self, seq: Seq) -> Acknowledgement {
-        let reached = self.open.values().filter(|stream| stream.acknowledged >= seq).count();
-        Acknowledgement { connected: self.open.len(), acknowledged: reached }
+    /// How many streams are connected, and how many of them have reached a position.
+    pub(super) fn count(&self, seq: Seq, now: Duration) -> Acknowledgement {
+        let (mut connected, mut acknowledged) = (0, 0);
+        for stream in self.open.values().filter(|stream| stream.is_connected(now)) {
+            connected += 1;
+            acknowledged += usize::from(stream.acknowledged >= seq);
+        }
+        Acknowledgement { connected, acknowledged }
     }
 
     pub(super) fn holds(&self, id: &str) -> bool {
         self.open.contains_key(id)
     }
 
-    /// What other nodes are to be told: the open streams, and those closed since the last time.
-    /// `None` when nothing has changed since then and nobody asks to repeat it.
-    pub(super) fn report(&mut self, repeat: bool) -> Option<(Vec<FeedStream>, Vec<String>)> {
+    /// What other nodes are to be told: the connected streams, and those closed since the last
+    /// time. `None` when nothing has changed since then and nobody asks to repeat it.
+    pub(super) fn report(
+        &mut self,
+        repeat: bool,
+        now: Duration,
+    ) -> Option<(Vec<FeedStream>, Vec<String>)> {
         if !repeat && !self.changed {
             return None;
         }
         self.changed = false;
-        let open = self.open.iter().map(|(id, stream)| FeedStream {
+        let connected = self.open.iter().filter(|(_, stream)| stream.is_connected(now));
+        let open = connected.map(|(id, stream)| FeedStream {
             id: id.clone(),
             verifier: stream.verifier.clone(),
             acknowledged: stream.acknowledged,

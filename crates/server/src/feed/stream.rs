@@ -108,7 +108,11 @@ struct EventStream {
 
 impl EventStream {
     /// The next frame; `None` ends the stream, and the follower comes back.
+    ///
+    /// It is asked for only while the connection has room for it: a follower that takes nothing
+    /// falls silent here as well.
     async fn next(&mut self) -> Option<Bytes> {
+        self.hub.stream_is_alive(&self.id);
         if !self.greeted {
             self.greeted = true;
             return Some(format!("event: stream\ndata: {{\"stream\":\"{}\"}}\n\n", self.id).into());
@@ -128,7 +132,10 @@ impl EventStream {
             }
             tokio::select! {
                 changed = self.tail.changed() => changed.ok()?,
-                _ = self.beat.tick() => self.beat_is_due = true,
+                _ = self.beat.tick() => {
+                    self.beat_is_due = true;
+                    self.hub.stream_is_alive(&self.id);
+                }
                 changed = self.closing.changed() => changed.ok()?,
             }
         }

@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::StreamExt as _;
 use menshen_domain::Secret;
 use menshen_domain::client::{Client, ClientPolicy, Renewal};
 use menshen_server::config::{Config, Sources};
@@ -16,6 +20,7 @@ use menshen_token::{Clock as _, Frame, Jti, ManualClock, Poll, Reason, Seq, Time
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tower::ServiceExt as _;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_millis(100);
@@ -83,6 +88,16 @@ impl Node {
         let request = self.http.post(format!("{}/feed/ack", self.url)).bearer_auth(token);
         let answer = request.json(&json!({ "stream": stream, "seq": seq })).send().await;
         answer.expect("an answer").status().as_u16()
+    }
+
+    /// Ends a token; the receipt, and which preference was heeded.
+    async fn log_out(&self, victim: &str, prefer: &str) -> (Value, Option<String>) {
+        let request = self.http.post(format!("{}/account/logout", self.url));
+        let answer = request.bearer_auth(victim).header("prefer", prefer).send().await;
+        let answer = answer.expect("an answer");
+        let applied = answer.headers().get("preference-applied").cloned();
+        let body = answer.json().await.expect("JSON");
+        (body, applied.map(|applied| applied.to_str().expect("text").to_owned()))
     }
 
     /// Revokes tokens that were never issued, one entry each.
@@ -324,18 +339,7 @@ async fn acknowledgements_are_counted_in_the_receipt() {
     let (token, other) = (node.token("api").await, node.token("other").await);
     let mut stream = node.follow(None).await;
     assert_eq!(positions(stream.frame().await).0, "snapshot");
-    let revoke = |wait: &'static str| {
-        let url = format!("{}/account/logout", node.url);
-        let (http, node) = (node.http.clone(), &node);
-        async move {
-            let victim = node.token("plain").await;
-            let request = http.post(url).bearer_auth(victim).header("prefer", wait);
-            let answer = request.send().await.expect("an answer");
-            let applied = answer.headers().get("preference-applied").cloned();
-            let body: Value = answer.json().await.expect("JSON");
-            (body, applied.map(|applied| applied.to_str().expect("text").to_owned()))
-        }
-    };
+    let revoke = async |wait| node.log_out(&node.token("plain").await, wait).await;
     let (receipt, applied) = revoke("handling=lenient").await;
     assert_eq!((&receipt["position"], applied), (&json!(1), None));
     assert_eq!(receipt["verifiers"], json!({ "connected": 1, "acknowledged": 0 }));
@@ -359,6 +363,56 @@ async fn acknowledgements_are_counted_in_the_receipt() {
         while revoke("wait=0").await.0["verifiers"]["connected"] != json!(0) {}
     });
     assert!(deadline.await.is_ok(), "a stream that is gone still counts");
+}
+
+#[tokio::test]
+async fn what_had_ended_before_is_not_waited_for() {
+    let folder = folder();
+    let node = Node::start(&folder).await;
+    let _stream = node.follow(None).await;
+    let victim = node.token("plain").await;
+    assert_eq!(node.log_out(&victim, "wait=0").await.1.as_deref(), Some("wait=0"));
+    let again = tokio::time::timeout(PATIENCE, node.log_out(&victim, "wait=30")).await;
+    let (receipt, applied) = again.expect("an answer at once");
+    assert_eq!(applied, None);
+    assert_eq!(receipt["verifiers"], json!({ "connected": 1, "acknowledged": 0 }));
+}
+
+#[tokio::test]
+async fn a_follower_that_takes_nothing_does_not_count() {
+    let folder = folder();
+    let node = Node::start(&folder).await;
+    let token = node.token("api").await;
+    let mut request = Request::get("/feed").header("authorization", format!("Bearer {token}"));
+    let peer: SocketAddr = "192.0.2.7:50000".parse().expect("an address");
+    request.extensions_mut().expect("valid so far").insert(ConnectInfo(peer));
+    let request = request.body(Body::empty()).expect("a request");
+    let answer = menshen_server::router(node.app.clone()).oneshot(request).await;
+    let mut events = answer.expect("an answer").into_body().into_data_stream();
+    let connected = async || {
+        let victim = node.token("plain").await;
+        node.log_out(&victim, "wait=0").await.0["verifiers"]["connected"].clone()
+    };
+    assert!(events.next().await.is_some());
+    assert_eq!(connected().await, json!(1));
+    node.clock.advance(Duration::from_secs(11));
+    assert_eq!(connected().await, json!(0));
+    assert!(events.next().await.is_some());
+    assert_eq!(connected().await, json!(1));
+}
+
+#[tokio::test]
+async fn a_position_read_at_another_node_is_acknowledged_at_this_one() {
+    let folder = folder();
+    let (node, other) = (Node::start(&folder).await, Node::start(&folder).await);
+    let token = node.token("api").await;
+    let stream = node.follow(None).await;
+    // Faster than this node looks at the log.
+    for seq in 1..=20 {
+        other.append(1).await;
+        assert_eq!(node.acknowledge(&token, &stream.name, seq).await, 204, "{seq}");
+    }
+    assert_eq!(node.acknowledge(&token, &stream.name, 21).await, 400, "nobody has read that");
 }
 
 #[tokio::test]

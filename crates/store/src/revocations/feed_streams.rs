@@ -51,6 +51,18 @@ impl Store {
             .await
     }
 
+    /// Notes that a stream of another node has applied the log up to a position; whether there is
+    /// such a stream. Only its own node says that it is still open, so one that was closed does
+    /// not come back.
+    pub async fn acknowledge_stream(&self, id: &str, seq: Seq, now: Timestamp) -> Result<bool> {
+        let sql = "UPDATE feed_streams SET acknowledged_seq = \
+            CASE WHEN acknowledged_seq < $2 THEN $2 ELSE acknowledged_seq END \
+            WHERE id = $1 AND seen_at_ms >= $3";
+        let since = (now - SILENCE).as_millis();
+        let update = || sqlx::query(sql).bind(id).bind(as_column(seq.0)).bind(since);
+        self.database.change(update).await.map(|rows| rows > 0)
+    }
+
     /// The streams of all nodes that were reported within the last 10 seconds.
     pub async fn list_streams(&self, now: Timestamp) -> Result<Vec<FeedStream>> {
         let sql = "SELECT id, verifier, acknowledged_seq FROM feed_streams \

@@ -47,12 +47,17 @@ async fn streams_are_listed_while_they_are_reported(
     store.report_streams(&[stream("a", 1), stream("b", 0)], START).await.expect("reported");
     let seconds = |seconds| START + Duration::from_secs(seconds);
     store.report_streams(&[stream("a", 7)], seconds(5)).await.expect("reported");
+    assert!(store.acknowledge_stream("b", Seq(3), seconds(9)).await.expect("answers"));
+    assert!(store.acknowledge_stream("b", Seq(2), seconds(9)).await.expect("answers"));
     let listed = store.list_streams(seconds(10)).await.expect("lists");
-    assert_eq!(listed, [stream("a", 7), stream("b", 0)]);
+    assert_eq!(listed, [stream("a", 7), stream("b", 3)]);
+    // A word from elsewhere does not keep it open, nor bring it back.
+    assert!(!store.acknowledge_stream("b", Seq(4), seconds(11)).await.expect("answers"));
+    assert!(!store.acknowledge_stream("c", Seq(4), START).await.expect("answers"));
     assert_eq!(store.list_streams(seconds(11)).await.expect("lists"), [stream("a", 7)]);
     store.forget_streams(&["a".to_owned(), "none".to_owned()]).await.expect("forgotten");
     store.forget_streams(&[]).await.expect("forgotten");
-    assert_eq!(store.list_streams(seconds(5)).await.expect("lists"), [stream("b", 0)]);
+    assert_eq!(store.list_streams(seconds(5)).await.expect("lists"), [stream("b", 3)]);
     assert_eq!(store.delete_expired(seconds(59), 9).await.expect("deletes"), 0);
     assert_eq!(store.delete_expired(seconds(60), 9).await.expect("deletes"), 1);
 }
