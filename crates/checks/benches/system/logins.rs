@@ -36,6 +36,9 @@ pub(crate) async fn measure() {
     }
     let (mut bare, mut logins) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
+        for caller in &mut callers {
+            *caller = Connection::open(server.address).await;
+        }
         let hashing = tokio::task::spawn_blocking(hash_for_a_round);
         let hashed = hashing.await.expect("hashing does not panic");
         let logged_in = log_in_for_a_round(&mut callers).await;

@@ -35,6 +35,7 @@ fn main() {
 
 async fn measure(only: Option<&str>) {
     let chosen = |name: &str| only.is_none_or(|only| only == name);
+    harness::program();
     figures::describe_machine();
     if chosen("startup") {
         startup::measure().await;

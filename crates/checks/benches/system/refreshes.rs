@@ -1,6 +1,7 @@
 //! Refreshes with rotation per second: chains of tokens on kept connections, each rotation on
 //! disk before it is answered.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -55,6 +56,9 @@ pub(crate) async fn measure(databases: &[(&str, Database)]) {
 }
 
 async fn round_of(chains: &mut [Chain]) -> f64 {
+    for chain in chains.iter_mut() {
+        chain.connect().await;
+    }
     let until = wall_micros() + i64::try_from(ROUND.as_micros()).expect("seconds");
     let work = chains.iter_mut().map(async |chain| {
         let mut rotations = 0;
@@ -70,6 +74,7 @@ async fn round_of(chains: &mut [Chain]) -> f64 {
 
 /// One session and its connection.
 struct Chain {
+    address: SocketAddr,
     connection: Connection,
     token: String,
     turn: u64,
@@ -79,7 +84,13 @@ impl Chain {
     async fn begin(server: &Server) -> Self {
         let app = App::public(server.site(), "app");
         let token = app.sign_in("ada", "a password").await.refresh;
-        Self { connection: Connection::open(server.address).await, token, turn: 0 }
+        let (address, connection) = (server.address, Connection::open(server.address).await);
+        Self { address, connection, token, turn: 0 }
+    }
+
+    /// Connects anew: the server closes connections that lie unused between rounds.
+    async fn connect(&mut self) {
+        self.connection = Connection::open(self.address).await;
     }
 
     async fn rotate(&mut self) {
