@@ -16,39 +16,53 @@ use crate::telemetry;
 const READ_SHARED_KEYS_EVERY: Duration = Duration::from_secs(2);
 
 /// The same when there are no other nodes, but perhaps somebody at the command line.
-const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
+pub(crate) const READ_KEYS_EVERY: Duration = Duration::from_secs(30);
 
 /// Rows per statement: few enough that nobody waits for the database meanwhile.
 const BATCH: u32 = 500;
 
-/// Works until told to stop.
-pub(crate) async fn keep_house(app: App, mut stop: watch::Receiver<bool>) {
-    let mut clean_up = interval(app.config.clean_up_every);
+/// Works until told to stop: cleaning, which may take minutes after a long absence, never keeps
+/// a withdrawn key in use.
+pub(crate) async fn keep_house(app: App, stop: watch::Receiver<bool>) {
+    tokio::join!(keep_keys(&app, stop.clone()), keep_clean(&app, stop));
+}
+
+async fn keep_keys(app: &App, mut stop: watch::Receiver<bool>) {
     let shared = app.store.is_shared();
-    let mut read_keys = interval(if shared { READ_SHARED_KEYS_EVERY } else { READ_KEYS_EVERY });
-    clean_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    read_keys.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut stop_cleaning = stop.clone();
-    let mut withdrawn_keys = app.feed.withdrawn_keys();
+    let mut tend = interval(app.config.clean_up_every);
+    let mut read = interval(if shared { READ_SHARED_KEYS_EVERY } else { READ_KEYS_EVERY });
+    tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    read.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut withdrawn = app.feed.withdrawn_keys();
     loop {
         tokio::select! {
-            _ = clean_up.tick() => {
-                tend_keys(&app).await;
-                tokio::select! {
-                    cleaned = clean(&app) => log_failure(cleaned),
-                    () = stopped(&mut stop_cleaning) => return,
-                }
-                telemetry::upkeep();
-            }
-            _ = read_keys.tick() => reload_keys(&app).await,
-            changed = withdrawn_keys.changed() => {
+            _ = tend.tick() => tend_keys(app).await,
+            _ = read.tick() => reload_keys(app).await,
+            changed = withdrawn.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                reload_keys(&app).await;
+                reload_keys(app).await;
             }
             () = stopped(&mut stop) => return,
         }
+    }
+}
+
+async fn keep_clean(app: &App, mut stop: watch::Receiver<bool>) {
+    let mut clean_up = interval(app.config.clean_up_every);
+    clean_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop_cleaning = stop.clone();
+    loop {
+        tokio::select! {
+            _ = clean_up.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        tokio::select! {
+            cleaned = clean(app) => log_failure(cleaned),
+            () = stopped(&mut stop_cleaning) => return,
+        }
+        telemetry::upkeep();
     }
 }
 

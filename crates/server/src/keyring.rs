@@ -20,6 +20,11 @@ use menshen_token::{
 use self::key_pair::KeyPair;
 use crate::config::Config;
 use crate::entropy::Entropy;
+use crate::housekeeping::READ_KEYS_EVERY;
+
+/// Beyond the life of a cached JWK set, and the time until every node gives out the new one: what
+/// requests and clocks may be late.
+const ANNOUNCE_MARGIN: Duration = Duration::from_secs(30);
 
 /// The keys could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +91,7 @@ impl Keyring {
             entropy,
             schedule: Schedule {
                 rotate_every: config.keys_rotate_every,
-                announce_for: config.keys_cached_for,
+                announce_for: config.keys_cached_for + READ_KEYS_EVERY + ANNOUNCE_MARGIN,
                 keep_for: config.access_token_ceiling + MAX_LEEWAY + Duration::from_mins(1),
             },
             ring: ArcSwap::from_pointee(ring),
@@ -116,6 +121,19 @@ impl Keyring {
         payload: &[u8],
     ) -> Result<String, KeyringError> {
         self.ring.load().sign(algorithm, token_type, payload)
+    }
+
+    /// Signs a payload as a JWS that leaves it out (RFC 7515 appendix F): `header..signature`.
+    pub fn sign_detached(
+        &self,
+        algorithm: Algorithm,
+        token_type: &str,
+        payload: &[u8],
+    ) -> Result<String, KeyringError> {
+        let compact = self.sign(algorithm, token_type, payload)?;
+        let header = compact.split('.').next().unwrap_or_default();
+        let signature = compact.rsplit('.').next().unwrap_or_default();
+        Ok(format!("{header}..{signature}"))
     }
 
     /// The public keys, for our own checks.
