@@ -28,6 +28,14 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
              tokens do not travel in the clear",
         ));
     }
+    let trusted_proxies = from.read("trusted_proxies", networks)?;
+    if behind_proxy && trusted_proxies.is_empty() {
+        return Err(from.invalid(
+            "trusted_proxies",
+            "given when `behind_proxy` is true, such as `trusted_proxies = [\"10.0.0.1/32\"]`: \
+             otherwise all users come from the proxy's address and share one throttle",
+        ));
+    }
     let data = from.read("data", absolute)?;
     let rotate_every = from.duration("keys.rotate_every", HOUR..=730 * DAY)?;
     let cached_for = from.duration("keys.cached_for", MINUTE..=DAY)?;
@@ -39,7 +47,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         listen,
         tls,
         behind_proxy,
-        trusted_proxies: from.read("trusted_proxies", networks)?,
+        trusted_proxies,
         store_url: from.read_given("store.url", store_url)?.unwrap_or_else(|| embedded(&data)),
         data,
         store_connections: from.number("store.connections", 1..=500)?,
@@ -54,7 +62,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         },
         dpop_window: from.duration("dpop.window", SECOND..=10 * MINUTE)?,
         dpop_nonce_required: from.read("dpop.require_nonce", value::switch)?,
-        feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=10 * SECOND)?,
+        feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
         log_format: from.read("log.format", log_format)?,
         log_level: from.read("log.level", log_level)?,

@@ -83,13 +83,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "behind_proxy",
         "false",
         "Whether a proxy in front of us speaks TLS, so that plain HTTP may be served on any \
-         address. The issuer must then be given.",
+         address. The issuer and `trusted_proxies` must then be given.",
     ),
     list(
         "trusted_proxies",
         "",
-        "Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`. \
-         Everybody else's is ignored.",
+        "Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.1/32`. \
+         Everybody else's is ignored. Needed with `behind_proxy`: otherwise all users come from \
+         the proxy's address and share one throttle.",
     ),
     text("tls.certificate", "", "PEM file with the certificate chain. Turns TLS on."),
     text("tls.private_key", "", "PEM file with the private key of the certificate."),
@@ -137,7 +138,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     text(
         "feed.heartbeat",
         "1s",
-        "How often the revocation feed gives a sign of life; 100ms to 10s. Verifiers count as \
+        "How often the revocation feed gives a sign of life; 100ms to 2s. Verifiers count as \
          stale after a few of them are missing.",
     ),
     text(

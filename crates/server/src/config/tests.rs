@@ -36,10 +36,10 @@ fn without_any_configuration_there_is_a_server_on_loopback() {
 #[test]
 fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let file = "listen = \"127.0.0.1:1\"\n[feed]\nheartbeat = \"2s\"\n[store]\nconnections = 3\n";
-    let environment = [("MENSHEN_LISTEN", "127.0.0.1:2"), ("MENSHEN_FEED_HEARTBEAT", "3s")];
+    let environment = [("MENSHEN_LISTEN", "127.0.0.1:2"), ("MENSHEN_FEED_HEARTBEAT", "500ms")];
     let config = load(file, &environment, &[("listen", "127.0.0.1:3")]).expect("valid");
     assert_eq!(config.listen.port(), 3);
-    assert_eq!(config.feed_heartbeat, Duration::from_secs(3));
+    assert_eq!(config.feed_heartbeat, Duration::from_millis(500));
     assert_eq!(config.store_connections, 3);
 }
 
@@ -77,6 +77,10 @@ fn what_is_wrong_is_named_with_its_line() {
         (
             "code.lifetime = \"1h\"",
             "menshen.toml:1: `code.lifetime` must be a duration from 1s to 10m",
+        ),
+        (
+            "feed.heartbeat = \"3s\"",
+            "menshen.toml:1: `feed.heartbeat` must be a duration from 100ms to 2s",
         ),
         ("log.format = \"xml\"", "menshen.toml:1: `log.format` must be `text` or `json`"),
         (
@@ -137,11 +141,19 @@ fn tokens_do_not_travel_in_the_clear() {
         refused.starts_with("menshen.toml:1: `listen` must be a loopback address"),
         "{refused}"
     );
-    let nameless =
-        load(&format!("{everywhere}behind_proxy = true"), &[], &[]).expect_err("no name");
+    let proxied = "behind_proxy = true\ntrusted_proxies = [\"10.0.0.1\"]\n";
+    let nameless = load(&format!("{everywhere}{proxied}"), &[], &[]).expect_err("no name");
     assert!(nameless.contains("`issuer` must be given"), "{nameless}");
-    let file = format!("{everywhere}behind_proxy = true\nissuer = \"https://id.example\"");
+    let file = format!("{everywhere}{proxied}issuer = \"https://id.example\"");
     assert_eq!(load(&file, &[], &[]).expect("valid").issuer(), "https://id.example");
+}
+
+#[test]
+fn the_users_behind_a_proxy_do_not_share_one_address() {
+    let file = "behind_proxy = true\nissuer = \"https://id.example\"\n";
+    let refused = load(file, &[], &[]).expect_err("nobody is believed");
+    assert!(refused.contains("`trusted_proxies` must be given"), "{refused}");
+    assert!(refused.contains("trusted_proxies = [\"10.0.0.1/32\"]"), "{refused}");
 }
 
 #[test]
