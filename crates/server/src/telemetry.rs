@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use tracing_subscriber::EnvFilter;
@@ -20,6 +21,10 @@ use crate::config::{Config, LogFormat};
 /// From half a millisecond to ten seconds: what a request or a revocation takes.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// A gauge is moved every few seconds while what it measures is there. A verifier whose name is
+/// another after each restart does not leave its gauges for ever.
+const FORGET_GAUGES_AFTER: Duration = Duration::from_mins(5);
 
 /// Sends the log to standard error, and collects metrics. Once per process; later calls change
 /// nothing.
@@ -44,6 +49,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| {
             let suffix = Matcher::Suffix("_seconds".to_owned());
             let recorder = PrometheusBuilder::new()
+                .idle_timeout(MetricKindMask::GAUGE, Some(FORGET_GAUGES_AFTER))
                 .set_buckets_for_metric(suffix, &SECONDS)
                 .expect("there are buckets")
                 .install_recorder()
@@ -63,11 +69,13 @@ fn describe() {
     );
     metrics::describe_gauge!(
         "menshen_feed_lag_entries",
-        "Entries of the log that a connected verifier has not applied; NaN once it has gone."
+        "Entries of the log that a connected verifier has not applied; NaN once it has gone, for \
+         five minutes."
     );
     metrics::describe_gauge!(
         "menshen_feed_ack_age_seconds",
-        "Time since a connected verifier last acknowledged something; NaN once it has gone."
+        "Time since a connected verifier last acknowledged something; NaN once it has gone, for \
+         five minutes."
     );
     metrics::describe_histogram!(
         "menshen_revocation_latency_seconds",

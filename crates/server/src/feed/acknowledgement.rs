@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
+use menshen_store::FeedStream;
 use menshen_token::Seq;
 use serde::Deserialize;
 
@@ -92,8 +93,11 @@ pub(super) async fn report(hub: Hub) {
             () = stopped(&mut closing) => break,
         };
         gauge(&hub);
-        if hub.store().is_shared() {
-            tell(&hub, repeat).await;
+        let news = hub.registry().report(repeat, hub.clock().monotonic());
+        if let Some((open, closed)) = news
+            && hub.store().is_shared()
+        {
+            tell(&hub, &open, &closed).await;
         }
         tokio::time::sleep(TELL_EVERY).await;
     }
@@ -118,18 +122,10 @@ fn gauge(hub: &Hub) {
 }
 
 /// A failure is repeated with the next report: nothing here is the truth.
-async fn tell(hub: &Hub, repeat: bool) {
-    let Some((open, closed)) = hub.registry().report(repeat, hub.clock().monotonic()) else {
-        return;
-    };
+async fn tell(hub: &Hub, open: &[FeedStream], closed: &[String]) {
     let told = async {
-        if !open.is_empty() {
-            hub.store().report_streams(&open, hub.clock().now()).await?;
-        }
-        if !closed.is_empty() {
-            hub.store().forget_streams(&closed).await?;
-        }
-        Ok::<_, menshen_store::StoreError>(())
+        hub.store().report_streams(open, hub.clock().now()).await?;
+        hub.store().forget_streams(closed).await
     };
     if let Err(error) = told.await {
         tracing::debug!(error = %error, "could not report the feed's streams");

@@ -8,6 +8,7 @@ use menshen_token::{Entry, Revocation, Seq, Timestamp};
 
 use super::hub::{Hub, stopped};
 use super::ring::Ring;
+use crate::client_cache::ClientCache;
 
 /// How long a lost hint can delay an entry.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -25,6 +26,39 @@ pub(super) struct Tail {
     pub(super) confirmations: u64,
     /// When the last look began that found it to end there.
     pub(super) confirmed_at: Timestamp,
+}
+
+impl Hub {
+    /// Forgets the clients that are remembered whenever the log says, from whichever node, that
+    /// tokens issued before an instant are dead; until the hub closes.
+    pub(crate) async fn forget_clients(self, clients: ClientCache) {
+        let mut tail = self.tail();
+        let mut closing = self.closing();
+        let mut seen = tail.borrow_and_update().head;
+        loop {
+            tokio::select! {
+                changed = tail.changed() => if changed.is_err() { return },
+                () = stopped(&mut closing) => return,
+            }
+            let head = tail.borrow_and_update().head;
+            if head == seen {
+                continue;
+            }
+            // What cannot be told any more may have been such a rule.
+            let cut_off = self.recent(seen, usize::MAX).is_none_or(|entries| {
+                entries.iter().any(|entry| {
+                    matches!(
+                        entry.revocation,
+                        Revocation::ClientBefore(..) | Revocation::AllBefore(_)
+                    )
+                })
+            });
+            if cut_off {
+                clients.clear();
+            }
+            seen = head;
+        }
+    }
 }
 
 /// Reads the log until the hub closes.
