@@ -68,15 +68,18 @@ impl App {
             Keyring::open(store.clone(), encryption_key, entropy.clone(), &config, now).await?;
         let hashing =
             HashingPool::start(config.hashing_cost, config.hashing_threads, entropy.clone())?;
+        let (feed, clients) =
+            (Hub::start(store.clone(), clock.clone()).await?, ClientCache::default());
+        tokio::spawn(feed.clone().forget_clients(clients.clone()));
         Ok(Self {
-            feed: Hub::start(store.clone(), clock.clone()).await?,
+            feed,
             config: Arc::new(config),
             store,
             keyring: Arc::new(keyring),
             clock,
             entropy,
             hashing,
-            clients: ClientCache::default(),
+            clients,
         })
     }
 

@@ -17,7 +17,14 @@ const LIFETIME: Duration = Duration::from_secs(1);
 
 /// Clients, read a moment ago. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct ClientCache(Arc<RwLock<HashMap<ClientId, Entry>>>);
+pub struct ClientCache(Arc<RwLock<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    known: HashMap<ClientId, Entry>,
+    /// Counts how often everything was forgotten: what was being read meanwhile is not kept.
+    cleared: u64,
+}
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -56,24 +63,38 @@ impl ClientCache {
         id: &ClientId,
     ) -> Result<Option<Known>, StoreError> {
         let (as_of, read_at) = (clock.now(), clock.monotonic());
-        if let Some(known) = self.remembered(id, read_at) {
-            return Ok(Some(known));
-        }
+        let cleared = match self.remembered(id, read_at) {
+            Ok(known) => return Ok(Some(known)),
+            Err(cleared) => cleared,
+        };
         let Some(client) = store.find_client(id).await? else { return Ok(None) };
         let known = Known { client: Arc::new(client), as_of };
         let entry = Entry { known: known.clone(), read_at };
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), entry);
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.cleared == cleared {
+            entries.known.insert(id.clone(), entry);
+        }
         Ok(Some(known))
     }
 
-    fn remembered(&self, id: &ClientId, now: Duration) -> Option<Known> {
+    /// The entry, if it is fresh; else how often everything was forgotten so far.
+    fn remembered(&self, id: &ClientId, now: Duration) -> Result<Known, u64> {
         let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(id)?;
-        (now.saturating_sub(entry.read_at) < LIFETIME).then(|| entry.known.clone())
+        let entry = entries.known.get(id);
+        let fresh = entry.filter(|entry| now.saturating_sub(entry.read_at) < LIFETIME);
+        fresh.map(|entry| entry.known.clone()).ok_or(entries.cleared)
+    }
+
+    /// Reads every client anew: a rule was made that kills the tokens issued before it, and
+    /// those that clients give themselves are issued as of when the client was read.
+    pub(crate) fn clear(&self) {
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        entries.known.clear();
+        entries.cleared += 1;
     }
 
     /// Reads a client anew next time: it was just changed here.
     pub(crate) fn forget(&self, id: &ClientId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.0.write().unwrap_or_else(PoisonError::into_inner).known.remove(id);
     }
 }

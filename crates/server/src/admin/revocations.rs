@@ -111,5 +111,7 @@ pub(crate) async fn post(
         }
     };
     let revoked = revoke(&app, target, reason).await?;
+    // At once, for whoever takes a new token now; other nodes hear of it by the log.
+    app.clients.clear();
     Ok(receipt(&app, &revoked, &headers).await)
 }

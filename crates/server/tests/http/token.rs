@@ -185,3 +185,40 @@ async fn the_server_ceiling_bounds_every_lifetime() {
         assert!(token.expires_at <= server.now() + Duration::from_mins(1));
     }
 }
+
+#[tokio::test]
+async fn a_token_that_a_client_takes_after_a_cut_off_lives() {
+    let server = Server::start().await;
+    let admin = |policy: &mut menshen_domain::client::ClientPolicy| {
+        policy.scope = "admin".parse().expect("a scope");
+    };
+    server.add_confidential("ops", admin).await;
+    let form = [("grant_type", "client_credentials")];
+    let ask = async || {
+        let call = server.call("POST", "/token").basic("ops", SECRET).form(&form);
+        call.send().await.tokens().access
+    };
+    let lives = async |token: &str| {
+        server.call("GET", "/admin/users").bearer(token).send().await.status == 200
+    };
+    let first = ask().await;
+    server.advance(Duration::from_millis(2));
+    let call = server.call("POST", "/admin/revocations").bearer(&first);
+    let answer = call.raw("application/json", r#"{"kind":"all_before"}"#).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    server.advance(Duration::from_millis(2));
+    assert!(!lives(&first).await);
+    assert!(lives(&ask().await).await, "born dead");
+    // The same by another node, of which this one hears by the log.
+    server.advance(Duration::from_millis(2));
+    let target = menshen_store::Target::All { before: server.now() };
+    let reason = menshen_token::Reason::AllRevoked;
+    server.app.store.revoke(&target, reason, server.now()).await.expect("revoked");
+    server.advance(Duration::from_millis(2));
+    let heard = async {
+        while !lives(&ask().await).await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), heard).await.expect("heard of");
+}
