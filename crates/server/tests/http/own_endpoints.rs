@@ -96,7 +96,8 @@ async fn change_roles(
     roles: &[String],
     claims: &serde_json::Map<String, serde_json::Value>,
 ) {
-    let changed = server.app.store.change_claims(user, roles, claims, server.now()).await;
+    let changed =
+        server.app.store.change_claims(user, Some(roles), Some(claims), server.now()).await;
     changed.expect("changed");
 }
 

@@ -121,3 +121,33 @@ async fn nothing_else_can_be_exchanged() {
     }
     insta::assert_snapshot!(table);
 }
+
+#[tokio::test]
+async fn a_change_of_roles_or_a_cut_off_for_all_asks_for_the_next_token_and_ends_nothing() {
+    let server = server().await;
+    let ada = server.user("ada").id;
+    let first = server.sign_in().await.access;
+    server.advance(Duration::from_secs(1));
+    let (roles, none) = (["writer".to_owned()], serde_json::Map::new());
+    server
+        .app
+        .store
+        .change_claims(&ada, Some(&roles), Some(&none), server.now())
+        .await
+        .expect("changed");
+    assert_eq!(server.userinfo(&first).await.status, 401);
+    let second = exchange(&server, &first, &[]).await.tokens().access;
+    assert_eq!(claims(&second)["roles"], serde_json::json!(["writer"]));
+    assert_eq!(server.userinfo(&second).await.status, 200);
+    server.advance(Duration::from_secs(1));
+    let everything = Target::All { before: server.now() };
+    let revoked = server.app.store.revoke(&everything, Reason::AllRevoked, server.now());
+    revoked.await.expect("revoked");
+    assert_eq!(server.userinfo(&second).await.status, 401);
+    let third = exchange(&server, &second, &[]).await.tokens().access;
+    assert_eq!(server.userinfo(&third).await.status, 200);
+    // The token of a key that leaked may be anybody's work.
+    let key = read(&server, &third).key_id;
+    server.app.keyring.revoke(&key, server.now()).await.expect("revoked");
+    assert_eq!(exchange(&server, &third, &[]).await.verdict(), "400 invalid_request");
+}

@@ -88,6 +88,26 @@ impl Store {
     /// Why an access token is dead although it has not expired, if it is: by a rule, because
     /// what it belongs to has ended, or because its user or client is disabled.
     pub async fn is_revoked(&self, token: &AccessToken, now: Timestamp) -> Result<Option<Reason>> {
+        self.find_cause(token, now, false).await
+    }
+
+    /// Why an access token cannot even be exchanged for the next one of its grant, if it cannot:
+    /// as [`Store::is_revoked`], but for the rules that end nothing and only ask for a renewal.
+    /// The token of a withdrawn key may be a forgery, and is none that could be renewed.
+    pub async fn bars_renewal(
+        &self,
+        token: &AccessToken,
+        now: Timestamp,
+    ) -> Result<Option<Reason>> {
+        self.find_cause(token, now, true).await
+    }
+
+    async fn find_cause(
+        &self,
+        token: &AccessToken,
+        now: Timestamp,
+        renewal: bool,
+    ) -> Result<Option<Reason>> {
         // What ended, before the rules that say so: the reason is the same and the row is nearer.
         let sql = "\
             SELECT ended_reason FROM grants WHERE id = $1 AND ended_at_ms IS NOT NULL \
@@ -108,12 +128,14 @@ impl Store {
             UNION ALL \
             SELECT reason FROM revocations \
                 WHERE kind = 'sub_before' AND value = $5 AND before_ms > $6 AND expires_at_ms > $8 \
+                AND reason <> $11 \
             UNION ALL \
             SELECT reason FROM revocations \
                 WHERE kind = 'client_before' AND value = $7 AND before_ms > $6 AND expires_at_ms > $8 \
             UNION ALL \
             SELECT reason FROM revocations \
                 WHERE kind = 'all_before' AND before_ms > $6 AND expires_at_ms > $8 \
+                AND reason <> $12 \
             UNION ALL \
             SELECT $9 FROM users WHERE id = $5 AND disabled_at_ms IS NOT NULL \
             UNION ALL \
@@ -130,6 +152,8 @@ impl Store {
             .bind(now.as_millis())
             .bind(Reason::UserDisabled.as_str())
             .bind(Reason::ClientDisabled.as_str())
+            .bind(if renewal { Reason::ClaimsChanged.as_str() } else { "" })
+            .bind(if renewal { Reason::AllRevoked.as_str() } else { "" })
             .fetch_optional(self.database.reader())
             .await?;
         row.map(|row| Cells::of(&row, "revocations").parse()).transpose()

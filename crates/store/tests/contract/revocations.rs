@@ -241,3 +241,39 @@ async fn a_disabled_user_or_client_has_no_live_token(
     scene.store.disable_user(&ada.id, START).await.expect("disabled");
     assert_eq!(scene.why_dead(&stray).await, Some(Reason::UserDisabled));
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_only_asks_for_a_renewal_does_not_bar_it(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    let issued = scene.sign_in(&ada, &app, START).await;
+    let access = token(&issued);
+    let now = START + Duration::from_secs(1);
+    let barred = || scene.store.bars_renewal(&access, now);
+    let revoke = async |target: Target, reason| {
+        scene.store.revoke(&target, reason, now).await.expect("revoked");
+    };
+    let roles = ["editor".to_owned()];
+    let claims = serde_json::Map::new();
+    scene.store.change_claims(&ada.id, Some(&roles), Some(&claims), now).await.expect("changed");
+    assert_eq!(scene.why_dead(&access).await, Some(Reason::ClaimsChanged));
+    assert_eq!(barred().await.expect("answers"), None);
+    revoke(Target::All { before: now }, Reason::AllRevoked).await;
+    assert_eq!(barred().await.expect("answers"), None);
+    let one = Target::Token { jti: access.jti, expires_at: access.expires_at };
+    revoke(one, Reason::TokenRevoked).await;
+    assert_eq!(barred().await.expect("answers"), Some(Reason::TokenRevoked));
+
+    let other = scene.sign_in(&ada, &app, START).await;
+    let access = token(&other);
+    revoke(Target::Session(other.session.id), Reason::Logout).await;
+    let barred = scene.store.bars_renewal(&access, now).await.expect("answers");
+    assert_eq!(barred, Some(Reason::Logout));
+    let third = scene.sign_in(&ada, &app, START).await;
+    revoke(Target::User(ada.id.clone()), Reason::PasswordChanged).await;
+    let barred = scene.store.bars_renewal(&token(&third), now).await.expect("answers");
+    assert_eq!(barred, Some(Reason::PasswordChanged));
+}

@@ -34,7 +34,8 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         return Err(OAuthError::InvalidDpopProof("the token is bound to a key not proved"));
     }
     let scope = response::narrowed(request, &token.scope)?;
-    if let Some(reason) = app.store.is_revoked(&token, app.now()).await? {
+    // A change of roles or a cut-off for all ends no session: it asks for this very renewal.
+    if let Some(reason) = app.store.bars_renewal(&token, app.now()).await? {
         return Err(worthless(Some(reason)));
     }
     let issued = app.store.renew(grant_id, app.now()).await?.ok_or(worthless(None))?;
