@@ -214,7 +214,7 @@ fn describe(user: &User) -> Value {
 
 async fn change_roles(database: &Database, user: &User, roles: &[String]) -> Result<()> {
     let now = database.now();
-    let receipt = database.store.change_claims(&user.id, roles, &user.claims, now).await?;
+    let receipt = database.store.change_claims(&user.id, Some(roles), None, now).await?;
     let roles = output::or_dash(Some(&roles.join(" ")));
     output::done(&format!("roles of {}: {roles}", user.username));
     receipt.iter().for_each(output::receipt);

@@ -66,16 +66,18 @@ impl Store {
         rows.iter().map(|row| read(&mut Cells::of(row, "clients"))).collect()
     }
 
-    /// Replaces a client's name and policy; whether there is such a client. Sessions and
-    /// tokens that it has keep the lifetimes they were given.
+    /// Replaces a client's name, policy or both; whether there is such a client. What is not
+    /// given stays as it is at that moment. Sessions and tokens that it has keep the lifetimes
+    /// they were given.
     pub async fn change_client(
         &self,
         id: &ClientId,
-        name: &str,
-        policy: &ClientPolicy,
+        name: Option<&str>,
+        policy: Option<&ClientPolicy>,
     ) -> Result<bool> {
-        let sql = "UPDATE clients SET name = $2, policy = $3 WHERE id = $1";
-        let update = || sqlx::query(sql).bind(id.as_str()).bind(name).bind(as_json(policy));
+        let sql = "UPDATE clients SET name = COALESCE($2, name), policy = COALESCE($3, policy) \
+            WHERE id = $1";
+        let update = || sqlx::query(sql).bind(id.as_str()).bind(name).bind(policy.map(as_json));
         self.database.change(update).await.map(|rows| rows > 0)
     }
 

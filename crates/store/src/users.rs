@@ -95,13 +95,14 @@ impl Store {
         rows.iter().map(|row| read(&mut Cells::of(row, "users"))).collect()
     }
 
-    /// Replaces a user's roles and claims. Access tokens that say the old ones are dead;
-    /// sessions live and are renewed silently. `None` when there is no such user.
+    /// Replaces a user's roles, claims or both; what is not given stays as it is at that moment,
+    /// whoever changes it meanwhile. Access tokens that say the old ones are dead; sessions live
+    /// and are renewed silently. `None` when there is no such user.
     pub async fn change_claims(
         &self,
         id: &UserId,
-        roles: &[String],
-        claims: &Map<String, Value>,
+        roles: Option<&[String]>,
+        claims: Option<&Map<String, Value>>,
         now: Timestamp,
     ) -> Result<Option<Receipt>> {
         self.database
@@ -109,11 +110,12 @@ impl Store {
                 Box::pin(async move {
                     let latest = revocations::latest_of_user(tx, id).await?;
                     let before = latest.cut_off(now);
-                    let sql = "UPDATE users SET roles = $2, claims = $3 WHERE id = $1";
+                    let sql = "UPDATE users SET roles = COALESCE($2, roles), \
+                        claims = COALESCE($3, claims) WHERE id = $1";
                     let update = sqlx::query(sql)
                         .bind(id.as_str())
-                        .bind(as_json(&roles))
-                        .bind(as_json(claims));
+                        .bind(roles.map(|roles| as_json(&roles)))
+                        .bind(claims.map(as_json));
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }

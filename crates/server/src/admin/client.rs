@@ -68,17 +68,21 @@ pub(crate) async fn patch(
     Path(id): Path<String>,
     Body(change): Body<ClientChange>,
 ) -> Result<Json<ClientBody>, ApiError> {
-    let mut client = find(&app, &id).await?;
-    client.name = change.name.unwrap_or(client.name);
-    client.policy = change.policy.unwrap_or(client.policy);
-    check_name(&client.name)?;
-    policy::check(&client.policy)?;
-    app.keyring.tend(client.policy.algorithm, app.now()).await?;
-    if !app.store.change_client(&client.id, &client.name, &client.policy).await? {
+    let client = parse(&id)?;
+    if let Some(name) = &change.name {
+        check_name(name)?;
+    }
+    if let Some(policy) = &change.policy {
+        policy::check(policy)?;
+        find(&app, &id).await?;
+        app.keyring.tend(policy.algorithm, app.now()).await?;
+    }
+    let (name, policy) = (change.name.as_deref(), change.policy.as_ref());
+    if !app.store.change_client(&client, name, policy).await? {
         return Err(NO_CLIENT);
     }
-    app.clients.forget(&client.id);
-    Ok(Json(client.into()))
+    app.clients.forget(&client);
+    Ok(Json(find(&app, &id).await?.into()))
 }
 
 /// A secret, which is shown this once.

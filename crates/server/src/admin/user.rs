@@ -70,10 +70,9 @@ pub(crate) async fn patch(
     Body(change): Body<UserChange>,
 ) -> Result<Response, ApiError> {
     let user = find(&app, &id).await?;
-    let roles = change.roles.unwrap_or(user.roles);
-    let claims = change.claims.unwrap_or(user.claims);
-    check_claims(&roles, &claims)?;
-    let changed = app.store.change_claims(&user.id, &roles, &claims, app.now()).await?;
+    let (roles, claims) = (change.roles.as_deref(), change.claims.as_ref());
+    check_claims(roles.unwrap_or(&user.roles), claims.unwrap_or(&user.claims))?;
+    let changed = app.store.change_claims(&user.id, roles, claims, app.now()).await?;
     let changed = changed.ok_or(NO_USER)?;
     count(&changed);
     Ok(receipt(&app, &changed, &headers).await)

@@ -25,7 +25,8 @@ async fn it_says_what_is_true_now() {
     let claims = claims.as_object().expect("an object");
     let roles = ["writer".to_owned()];
     server.advance(std::time::Duration::from_secs(1));
-    server.app.store.change_claims(&ada, &roles, claims, server.now()).await.expect("changed");
+    let changed = server.app.store.change_claims(&ada, Some(&roles), Some(claims), server.now());
+    changed.await.expect("changed");
     assert_eq!(server.userinfo(&tokens.access).await.verdict(), "401 invalid_token");
     let renewed = server.refresh(&tokens.refresh).await.tokens();
     let answer = server.userinfo(&renewed.access).await.json();

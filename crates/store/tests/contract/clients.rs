@@ -29,7 +29,10 @@ async fn a_client_can_be_changed(#[values(Kind::Sqlite, Kind::Postgres)] kind: K
     let scene = Scene::new(kind).await;
     let app = scene.client("app", ClientPolicy::default()).await;
     let policy = ClientPolicy { retry_window_ms: 0, ..ClientPolicy::default() };
-    assert!(scene.store.change_client(&app.id, "The app", &policy).await.expect("changed"));
+    let renamed = scene.store.change_client(&app.id, Some("The app"), None).await;
+    assert!(renamed.expect("changed"));
+    let changed = scene.store.change_client(&app.id, None, Some(&policy)).await;
+    assert!(changed.expect("changed"));
     let secret_hash = SecretHash::of(b"secret");
     let replaced = scene.store.replace_client_secret(&app.id, &secret_hash).await;
     assert!(replaced.expect("replaced"));
@@ -38,7 +41,7 @@ async fn a_client_can_be_changed(#[values(Kind::Sqlite, Kind::Postgres)] kind: K
     assert_eq!(scene.store.find_client(&changed.id).await.expect("reads"), Some(changed));
     let none = client_id("none");
     let policy = ClientPolicy::default();
-    assert!(!scene.store.change_client(&none, "", &policy).await.expect("answers"));
+    assert!(!scene.store.change_client(&none, Some(""), Some(&policy)).await.expect("answers"));
     let replaced = scene.store.replace_client_secret(&none, &SecretHash::of(b"")).await;
     assert!(!replaced.expect("answers"));
 }

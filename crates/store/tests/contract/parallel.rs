@@ -201,7 +201,7 @@ async fn old_claims_die_and_new_ones_live_whoever_comes_first(
         });
         let roles = [format!("role{round}")];
         let claims = serde_json::Map::new();
-        let changed = scene.store.change_claims(&ada.id, &roles, &claims, START).await;
+        let changed = scene.store.change_claims(&ada.id, Some(&roles), Some(&claims), START).await;
         let entry = changed.expect("changed").expect("is somebody").appended.expect("appended");
         for issued in refreshing.await.expect("runs") {
             let old = issued.user.roles != roles;

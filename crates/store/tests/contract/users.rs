@@ -70,7 +70,7 @@ async fn changed_claims_kill_tokens_but_no_session(
     let (ada, app) = scene.cast().await;
     let old = scene.sign_in(&ada, &app, START).await;
     let (roles, claims) = (["admin".to_owned()], serde_json::Map::new());
-    let changed = scene.store.change_claims(&ada.id, &roles, &claims, START).await;
+    let changed = scene.store.change_claims(&ada.id, Some(&roles), Some(&claims), START).await;
     let receipt = changed.expect("changed").expect("is somebody");
     let entry = receipt.appended.expect("appended");
     assert_eq!((entry.seq, entry.reason), (receipt.seq, Reason::ClaimsChanged));
@@ -96,12 +96,28 @@ async fn a_clock_that_is_behind_undoes_no_cut_off(
     scene.sign_in(&ada, &app, START).await;
     let (none, ahead) = (serde_json::Map::new(), START + Duration::from_hours(1));
     for now in [ahead, START] {
-        scene.store.change_claims(&ada.id, &[], &none, now).await.expect("changed");
+        scene.store.change_claims(&ada.id, Some(&[]), Some(&none), now).await.expect("changed");
         let target = Target::User(ada.id.clone());
         scene.store.revoke(&target, Reason::LogoutEverywhere, now).await.expect("ended");
     }
     let again = scene.sign_in(&ada, &app, START).await;
     assert_eq!(scene.store.is_revoked(&token(&again), START).await.expect("answers"), None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_not_changed_is_not_put_back(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let roles = ["admin".to_owned()];
+    let claims = json!({ "team": 7 }).as_object().expect("an object").clone();
+    scene.store.change_claims(&ada.id, Some(&roles), None, START).await.expect("changed");
+    scene.store.change_claims(&ada.id, None, Some(&claims), START).await.expect("changed");
+    let found = scene.store.find_user(&ada.id).await.expect("reads").expect("is somebody");
+    assert_eq!((found.roles.as_slice(), &found.claims), (roles.as_slice(), &claims));
+    scene.store.change_claims(&ada.id, Some(&[]), None, START).await.expect("changed");
+    let found = scene.store.find_user(&ada.id).await.expect("reads").expect("is somebody");
+    assert_eq!((found.roles, found.claims), (Vec::new(), claims));
 }
 
 #[rstest]
@@ -112,12 +128,12 @@ async fn changed_claims_of_a_user_without_tokens_append_nothing(
     let scene = Scene::new(kind).await;
     let ada = scene.user("ada").await;
     let claims = json!({ "team": 7 }).as_object().expect("an object").clone();
-    let changed = scene.store.change_claims(&ada.id, &[], &claims, START).await;
+    let changed = scene.store.change_claims(&ada.id, Some(&[]), Some(&claims), START).await;
     assert_eq!(changed.expect("changed").expect("is somebody").appended, None);
     let found = scene.store.find_user(&ada.id).await.expect("reads").expect("is somebody");
     assert_eq!((found.roles, found.claims), (Vec::new(), claims.clone()));
     let nobody = user("nobody").id;
-    let changed = scene.store.change_claims(&nobody, &[], &claims, START).await;
+    let changed = scene.store.change_claims(&nobody, Some(&[]), Some(&claims), START).await;
     assert_eq!(changed.expect("answers"), None);
 }
 
