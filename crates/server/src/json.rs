@@ -1,4 +1,4 @@
-//! JSON bodies and query parameters of the account, admin and feed API, read strictly.
+//! JSON bodies, paths and query parameters of the account, admin and feed API, read strictly.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
@@ -52,6 +52,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         axum::extract::Query::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|error| ApiError::Invalid(error.body_text()))
+    }
+}
+
+/// The part of the path that a route leaves open.
+pub(crate) struct Path(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Path {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(part)| Self(part))
             .map_err(|error| ApiError::Invalid(error.body_text()))
     }
 }

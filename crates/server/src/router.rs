@@ -33,9 +33,9 @@ const FEED_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(app: App) -> Router {
     let feed = Router::new().route("/feed", get(feed::get)).layer(from_fn(limit_feed));
     oauth_routes()
-        .merge(admin_routes())
+        .merge(admin_routes().layer(from_fn(forbid_storing)))
         .layer(from_fn(limit))
-        .merge(routes_with_receipt().layer(from_fn(limit_with_wait)))
+        .merge(routes_with_receipt().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)))
         .merge(feed)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -125,6 +125,13 @@ async fn run_within(limit: Duration, request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => ApiError::Unavailable.into_response(),
     }
+}
+
+/// Users, their sessions and addresses are nothing for a cache.
+async fn forbid_storing(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn forbid_sniffing(request: Request, next: Next) -> Response {

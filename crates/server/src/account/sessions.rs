@@ -2,7 +2,7 @@
 //! signing out there.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use menshen_domain::Session;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::Owner;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::json::{Paging, Query, instant};
+use crate::json::{Paging, Path, Query, instant};
 use crate::revoke::{receipt, revoke};
 
 /// One place where the user is signed in.
@@ -68,7 +68,7 @@ fn listed(session: Session, current: Option<SessionId>) -> Listed {
 pub(crate) async fn delete(
     State(app): State<App>,
     Owner(caller): Owner,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id: SessionId = id.parse().map_err(|_| ApiError::NotFound("session"))?;

@@ -1,7 +1,7 @@
 //! `/admin/clients/{id}` and what hangs below it: look at one client, change, disable, enable.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
 use menshen_domain::client::{Client, ClientPolicy};
@@ -15,7 +15,7 @@ use super::openapi::Problem;
 use super::policy::{self, Policy};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::json::Body;
+use crate::json::{Body, Path};
 use crate::revoke::{ReceiptBody, count, receipt};
 
 const NO_CLIENT: ApiError = ApiError::NotFound("client");
@@ -29,7 +29,7 @@ const NO_CLIENT: ApiError = ApiError::NotFound("client");
 pub(crate) async fn get(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<Json<ClientBody>, ApiError> {
     Ok(Json(find(&app, &id).await?.into()))
 }
@@ -65,7 +65,7 @@ pub(crate) struct ClientChange {
 pub(crate) async fn patch(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     Body(change): Body<ClientChange>,
 ) -> Result<Json<ClientBody>, ApiError> {
     let client = parse(&id)?;
@@ -103,7 +103,7 @@ pub(crate) struct NewSecret {
 pub(crate) async fn replace_secret(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>), ApiError> {
     let id = parse(&id)?;
     let (secret, hash) = new_secret(&app);
@@ -126,7 +126,7 @@ pub(crate) async fn replace_secret(
 pub(crate) async fn disable(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id = parse(&id)?;
@@ -145,7 +145,7 @@ pub(crate) async fn disable(
 pub(crate) async fn enable(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<StatusCode, ApiError> {
     let id = parse(&id)?;
     if !app.store.enable_client(&id).await? {

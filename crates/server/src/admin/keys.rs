@@ -1,7 +1,7 @@
 //! `/admin/keys`: the signing keys, where they stand, and moving them on by hand.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use menshen_domain::signing_key::{SigningKey, State as Stage};
@@ -13,7 +13,7 @@ use super::Admin;
 use super::openapi::Problem;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::json::{Body, instant};
+use crate::json::{Body, Path, instant};
 use crate::revoke::{ReceiptBody, count, receipt};
 
 /// A signing key.
@@ -111,7 +111,7 @@ pub(crate) async fn rotate(
 pub(crate) async fn revoke(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let id: KeyId = id.parse().map_err(|_| ApiError::NotFound("key"))?;

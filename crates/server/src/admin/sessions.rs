@@ -2,7 +2,7 @@
 //! of it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use menshen_domain::Session;
@@ -15,7 +15,7 @@ use super::openapi::Problem;
 use super::{Admin, user};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::json::{Paging, Query, instant};
+use crate::json::{Paging, Path, Query, instant};
 use crate::revoke::{ReceiptBody, receipt, revoke};
 
 /// One login of one user on one device.
@@ -81,7 +81,7 @@ pub(crate) struct SessionList {
 pub(crate) async fn list(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     Query(paging): Query<Paging>,
 ) -> Result<Json<SessionList>, ApiError> {
     let page = paging.page()?;
@@ -100,7 +100,7 @@ pub(crate) async fn list(
 pub(crate) async fn delete_all(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let user = user::find(&app, &id).await?;
@@ -117,7 +117,7 @@ pub(crate) async fn delete_all(
 pub(crate) async fn get(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<Json<SessionBody>, ApiError> {
     Ok(Json(find(&app, &id).await?.into()))
 }
@@ -136,7 +136,7 @@ async fn find(app: &App, id: &str) -> Result<Session, ApiError> {
 pub(crate) async fn delete(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let session = find(&app, &id).await?;

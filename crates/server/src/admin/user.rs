@@ -1,7 +1,7 @@
 //! `/admin/users/{id}` and what hangs below it: look at one user, change, disable, enable.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use menshen_domain::{Secret, User};
@@ -16,7 +16,7 @@ use super::users::{UserBody, check_claims};
 use crate::account::password::check_new;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::json::Body;
+use crate::json::{Body, Path};
 use crate::revoke::{ReceiptBody, count, receipt};
 
 const NO_USER: ApiError = ApiError::NotFound("user");
@@ -30,7 +30,7 @@ const NO_USER: ApiError = ApiError::NotFound("user");
 pub(crate) async fn get(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<Json<UserBody>, ApiError> {
     Ok(Json(find(&app, &id).await?.into()))
 }
@@ -65,7 +65,7 @@ pub(crate) struct UserChange {
 pub(crate) async fn patch(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
     Body(change): Body<UserChange>,
 ) -> Result<Response, ApiError> {
@@ -96,7 +96,7 @@ pub(crate) struct NewPassword {
 pub(crate) async fn set_password(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
     Body(new): Body<NewPassword>,
 ) -> Result<Response, ApiError> {
@@ -120,7 +120,7 @@ pub(crate) async fn set_password(
 pub(crate) async fn disable(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let ended = app.store.disable_user(&parse(&id)?, app.now()).await?.ok_or(NO_USER)?;
@@ -137,7 +137,7 @@ pub(crate) async fn disable(
 pub(crate) async fn enable(
     State(app): State<App>,
     _: Admin,
-    Path(id): Path<String>,
+    Path(id): Path,
 ) -> Result<StatusCode, ApiError> {
     if app.store.enable_user(&parse(&id)?).await? {
         Ok(StatusCode::NO_CONTENT)

@@ -275,6 +275,7 @@ async fn the_admin_api_is_for_administrators() {
         assert_eq!(call().send().await.verdict(), "401 missing-token", "{method} {path}");
         let forbidden = call().bearer(&ada).send().await;
         assert_eq!(forbidden.verdict(), "403 insufficient-scope", "{method} {path}");
+        assert_eq!(forbidden.header("cache-control"), "no-store", "{method} {path}");
         let wrong = admin.server.call("TRACE", path).bearer(&admin.token).send().await;
         assert_eq!(wrong.verdict(), "405 method-not-allowed", "{path}");
         assert!(wrong.header("allow").contains(method), "{path}: {}", wrong.header("allow"));
@@ -341,6 +342,8 @@ async fn what_makes_no_sense_is_refused() {
     for path in ["/admin/users/nobody", "/admin/clients/nobody", "/admin/sessions/nobody"] {
         assert_eq!(admin.send("GET", path).await.verdict(), "404 not-found", "{path}");
     }
+    let odd = admin.send("GET", "/admin/users/%ff").await;
+    assert_eq!(odd.verdict(), "400 invalid-request", "{}", odd.body);
     for path in ["/admin/users?limit=0", "/admin/revocations?after=-1", "/admin/clients?x=1"] {
         assert_eq!(admin.send("GET", path).await.verdict(), "400 invalid-request", "{path}");
     }
