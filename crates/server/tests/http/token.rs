@@ -222,3 +222,14 @@ async fn a_token_that_a_client_takes_after_a_cut_off_lives() {
     };
     tokio::time::timeout(Duration::from_secs(20), heard).await.expect("heard of");
 }
+
+#[tokio::test]
+async fn a_token_that_nobody_would_look_at_is_not_given() {
+    let server = Server::with_ada().await;
+    let (ada, long) = (server.user("ada").id, "x".repeat(14_000));
+    let claims = serde_json::json!({ "x": long });
+    let claims = claims.as_object().expect("an object");
+    server.app.store.change_claims(&ada, None, Some(claims), server.now()).await.expect("changed");
+    let code = server.code("app").await;
+    assert_eq!(redeem(&server, &code).await.verdict(), "500 server_error");
+}

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse, Response};
 use menshen_domain::client::Renewal;
 use menshen_domain::{Secret, logout_handle, refresh_token};
 use menshen_store::Issued;
-use menshen_token::{AccessToken, Algorithm, Jti, KeyId, Scope, Thumbprint, Timestamp};
+use menshen_token::{
+    AccessToken, Algorithm, Jti, KeyId, MAX_TOKEN_BYTES, Scope, Thumbprint, Timestamp,
+};
 use serde::Serialize;
 
 use super::TokenRequest;
@@ -135,18 +137,34 @@ pub(super) async fn of_token(
 }
 
 /// Signs; the first token of an algorithm waits until a key has been made.
+///
+/// # Errors
+///
+/// The keyring's; [`OAuthError::Internal`] for a token longer than anybody looks at.
 async fn mint(
     app: &App,
     algorithm: Algorithm,
     token: &mut AccessToken,
 ) -> Result<String, OAuthError> {
-    match app.keyring.mint(algorithm, token) {
+    let minted = match app.keyring.mint(algorithm, token) {
         Err(KeyringError::NoKey(_)) => {
             app.keyring.tend(algorithm, app.now()).await?;
-            Ok(app.keyring.mint(algorithm, token)?)
+            app.keyring.mint(algorithm, token)?
         }
-        minted => Ok(minted?),
+        minted => minted?,
+    };
+    if minted.len() > MAX_TOKEN_BYTES {
+        // Nobody would accept it: the client must not take it for a session.
+        tracing::error!(
+            client.id = %token.client_id,
+            user.id = %token.subject,
+            token.bytes = minted.len(),
+            "an access token is too long: its user has too many claims, or its client too much \
+             scope or audience"
+        );
+        return Err(OAuthError::Internal);
     }
+    Ok(minted)
 }
 
 /// Stands in for the id of the signing key until [`mint`] writes the real one.
