@@ -46,8 +46,27 @@ fn read_address(text: &str) -> Option<IpAddr> {
 ///
 /// # Errors
 ///
-/// [`OAuthError::InvalidDpopProof`], [`OAuthError::UseDpopNonce`], or the store's.
+/// Those of [`judge_proof`] and [`use_up`].
 pub(crate) async fn proof(
+    app: &App,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Option<Proof>, OAuthError> {
+    let proof = judge_proof(app, method, path, headers)?;
+    if let Some(proof) = &proof {
+        use_up(app, proof).await?;
+    }
+    Ok(proof)
+}
+
+/// Like [`proof`], but not used up yet: where anybody can make one, that is a write for nothing
+/// until the rest of the request has been found good.
+///
+/// # Errors
+///
+/// [`OAuthError::InvalidDpopProof`], [`OAuthError::UseDpopNonce`].
+pub(crate) fn judge_proof(
     app: &App,
     method: &Method,
     path: &str,
@@ -71,6 +90,16 @@ pub(crate) async fn proof(
             return Err(OAuthError::UseDpopNonce(current));
         }
     }
+    Ok(Some(proof))
+}
+
+/// Takes a proof for the one request it is good for.
+///
+/// # Errors
+///
+/// [`OAuthError::InvalidDpopProof`] when it was used before; the store's.
+pub(crate) async fn use_up(app: &App, proof: &Proof) -> Result<(), OAuthError> {
+    let window = app.config.dpop_window;
     // Remembered for longer than it is accepted here: the clock of another node may be behind.
     let forget_at = proof.issued_at + window + window + Duration::from_secs(1);
     let name = format!("{}.{}", proof.thumbprint.as_str(), proof.jti);
@@ -78,7 +107,7 @@ pub(crate) async fn proof(
     if !app.store.consume(OneTime::DpopProof, name.as_str(), forget_at).await? {
         return Err(OAuthError::InvalidDpopProof("the DPoP proof was used before"));
     }
-    Ok(Some(proof))
+    Ok(())
 }
 
 fn refused(flaw: ProofFlaw) -> OAuthError {

@@ -13,6 +13,7 @@ use menshen_domain::session::Device;
 use menshen_domain::user::Username;
 use menshen_domain::{Client, Secret, User};
 use menshen_store::{Admission, Attempt};
+use menshen_token::dpop::Proof;
 use menshen_token::{Scope, Thumbprint};
 use serde_json::json;
 
@@ -38,12 +39,15 @@ pub(crate) async fn post(
     }
     let scope = scope(&client, form.text("scope"))?;
     let challenge = challenge(&client, &form)?;
-    let confirmation = confirmation(&app, &headers, &form).await?;
+    let (confirmation, proof) = confirmation(&app, &headers, &form)?;
     let (Some(username), Some(password)) = (form.text("username"), form.text("password")) else {
         return Err(OAuthError::InsufficientAuthorization);
     };
     let address = sender::address(&app, peer, &headers);
     let user = sign_in(&app, address, username, password).await?;
+    if let Some(proof) = &proof {
+        sender::use_up(&app, proof).await?;
+    }
     let now = app.now();
     let code = Secret::from_random(app.random());
     let device = Device::new(
@@ -91,21 +95,22 @@ fn challenge(client: &Client, form: &Form) -> Result<Option<CodeChallenge>, OAut
     }
 }
 
-/// The key that the code is bound to, proved or named (RFC 9449 section 10).
-async fn confirmation(
+/// The key that the code is bound to, proved or named (RFC 9449 section 10), and the proof,
+/// which is not used up yet.
+fn confirmation(
     app: &App,
     headers: &HeaderMap,
     form: &Form,
-) -> Result<Option<Thumbprint>, OAuthError> {
+) -> Result<(Option<Thumbprint>, Option<Proof>), OAuthError> {
     let malformed = || OAuthError::InvalidRequest("dpop_jkt is malformed");
     let named = form.text("dpop_jkt").map(str::parse::<Thumbprint>);
     let named = named.transpose().map_err(|_| malformed())?;
-    let proved = sender::proof(app, &Method::POST, PATH, headers).await?;
-    match (named, proved.map(|proof| proof.thumbprint)) {
+    let proof = sender::judge_proof(app, &Method::POST, PATH, headers)?;
+    match (named, proof.as_ref().map(|proof| proof.thumbprint.clone())) {
         (Some(named), Some(proved)) if named != proved => {
             Err(OAuthError::InvalidDpopProof("dpop_jkt names another key than the DPoP proof"))
         }
-        (named, proved) => Ok(proved.or(named)),
+        (named, proved) => Ok((proved.or(named), proof)),
     }
 }
 

@@ -301,3 +301,19 @@ async fn a_proof_that_is_sent_again_says_nothing_against_the_token() {
     let challenge = bare.header("www-authenticate");
     assert!(challenge.starts_with("DPoP error=\"invalid_token\""), "{challenge}");
 }
+
+#[tokio::test]
+async fn a_wrong_password_uses_up_no_proof() {
+    let server = Server::with_ada().await;
+    let proof = Device::new(1).prove(&server, "/authorize-challenge", "once");
+    let sign_in = async |password| {
+        let mut form = sign_in_form("app").to_vec();
+        form.retain(|(name, _)| *name != "password");
+        form.push(("password", password));
+        let call = server.call("POST", "/authorize-challenge").header("dpop", &proof);
+        call.form(&form).send().await.verdict()
+    };
+    assert_eq!(sign_in("wrong").await, "400 access_denied");
+    assert_eq!(sign_in(crate::harness::PASSWORD).await, "200");
+    assert_eq!(sign_in(crate::harness::PASSWORD).await, "400 invalid_dpop_proof");
+}
