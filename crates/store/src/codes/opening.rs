@@ -27,11 +27,26 @@ pub(super) async fn make_room(
         SessionPolicy::SingleDevice => (0, Reason::SignedInElsewhere),
         SessionPolicy::Limit(most) => (most.saturating_sub(1), Reason::SessionLimit),
     };
+    let ending = longest_unused(tx, user, client, room).await?;
+    let ending: Vec<Covered> = ending.into_iter().map(Covered::Session).collect();
+    // Whoever has ended the first one holds the head of the log, and may wait for nobody.
+    lock_sessions(tx, user, client).await?;
+    for covered in &ending {
+        revocations::lock(tx, covered).await?;
+    }
     let mut receipts = Vec::new();
-    for id in longest_unused(tx, user, client, room).await? {
-        receipts.push(revocations::end(tx, &Covered::Session(id), reason, now).await?);
+    for covered in &ending {
+        receipts.push(revocations::end(tx, covered, reason, now).await?);
     }
     Ok(receipts)
+}
+
+/// All of them in one order, as everyone does who ends several.
+async fn lock_sessions(tx: &mut Tx<'_>, user: &User, client: &Client) -> Result<()> {
+    let sql = "SELECT count(*) FROM (SELECT id FROM sessions \
+        WHERE user_id = $1 AND client_id = $2 AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) \
+        AS locked";
+    tx.lock(sqlx::query(sql).bind(user.id.as_str()).bind(client.id.as_str())).await
 }
 
 /// The live sessions but for the few used last.
