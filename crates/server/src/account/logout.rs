@@ -113,7 +113,7 @@ async fn end_grant(app: &App, held: &Held) -> Result<Receipt, ApiError> {
         Held::RefreshToken(held) => Target::Grant(held.1.id),
         Held::AccessToken(token) => match token.grant_id {
             Some(grant_id) => Target::Grant(grant_id),
-            None => alone(token),
+            None => return Ok(end_alone(app, token).await?),
         },
         Held::Handle(_) => {
             let sentence = "a logout handle ends its session; its depth is device";
@@ -138,7 +138,7 @@ async fn end_session(app: &App, held: &Held) -> Result<Receipt, ApiError> {
                 Some(grant) => (grant.session_id, Some(grant_id)),
                 None => return Ok(nothing(app).await?),
             },
-            (None, None) => return Ok(revoke(app, alone(token), Reason::Logout).await?),
+            (None, None) => return Ok(end_alone(app, token).await?),
         },
         Held::Gone => return Ok(nothing(app).await?),
     };
@@ -196,9 +196,13 @@ async fn end_everything(
     Ok(revoke(app, Target::User(user_id), Reason::LogoutEverywhere).await?)
 }
 
-/// A token that belongs to nothing but itself.
-fn alone(token: &AccessToken) -> Target {
-    Target::Token { jti: token.jti, expires_at: token.expires_at }
+/// Ends a token that belongs to nothing but itself. One that has expired needs no rule.
+async fn end_alone(app: &App, token: &AccessToken) -> Result<Receipt, StoreError> {
+    if token.expires_at <= app.now() {
+        return nothing(app).await;
+    }
+    let target = Target::Token { jti: token.jti, expires_at: token.expires_at };
+    revoke(app, target, Reason::Logout).await
 }
 
 /// The receipt for what is long gone.

@@ -353,3 +353,18 @@ async fn guessing_the_current_password_is_slowed_down() {
     }
     panic!("a hundred guesses went through");
 }
+
+#[tokio::test]
+async fn an_expired_token_of_a_client_makes_no_rule() {
+    let server = Server::start().await;
+    server.add_confidential("robot", |_| ()).await;
+    let form = [("grant_type", "client_credentials")];
+    let call = server.call("POST", "/token").basic("robot", crate::harness::SECRET).form(&form);
+    let access = call.send().await.tokens().access;
+    server.advance(Duration::from_hours(1));
+    for depth in ["app", "device"] {
+        let answer = logout(&server, &[("token", &access), ("depth", depth)]).await;
+        assert_eq!((answer.status, ended(&answer)), (200, (0, 0)));
+        assert_eq!(answer.json()["position"], json!(0), "nothing was appended");
+    }
+}
