@@ -48,7 +48,6 @@ pub fn router(app: App) -> Router {
 fn oauth_routes() -> Router<App> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
-        .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/jwks", get(jwks::get))
         .route("/authorize-challenge", post(authorize_challenge::post))
         .route("/token", post(token::post))

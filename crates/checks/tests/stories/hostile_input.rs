@@ -21,7 +21,6 @@ const DOCUMENTS: &[&str] =
 /// Endpoints that are asked.
 const QUESTIONS: &[&str] = &[
     "/.well-known/oauth-authorization-server",
-    "/.well-known/openid-configuration",
     "/jwks",
     "/account/sessions",
     "/feed",

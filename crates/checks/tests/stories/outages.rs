@@ -57,7 +57,7 @@ async fn ready(server: &Server) -> Answer {
 async fn away(server: &Server, app: &App, tokens: &Tokens, code: &str) {
     let answer = ready(server).await;
     assert_eq!(answer.status, 503, "{}", answer.text);
-    for path in ["/healthz", "/jwks", "/.well-known/openid-configuration", "/metrics"] {
+    for path in ["/healthz", "/jwks", "/.well-known/oauth-authorization-server", "/metrics"] {
         server.site().get(path, &[]).await.expect("it answers").ok();
     }
     let account =

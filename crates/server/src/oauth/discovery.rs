@@ -1,5 +1,5 @@
-//! What this server can do, for clients to read (RFC 8414, OpenID Connect Discovery 1.0): only
-//! what is true today.
+//! What this server can do, for clients to read (RFC 8414): only what is true today. The document
+//! of OpenID Connect Discovery is not served: it would have to name what is not there.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::{authorize_challenge, introspect, jwks, revoke, token, userinfo};
 use crate::app::App;
 
-/// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`:
-/// the same document.
+/// `GET /.well-known/oauth-authorization-server`.
 pub(crate) async fn get(State(app): State<App>) -> Response {
     let age = format!("public, max-age={}", app.config.keys_cached_for.as_secs());
     ([(header::CACHE_CONTROL, age)], Json(document(&app))).into_response()
