@@ -77,9 +77,10 @@ impl Hub {
     /// How many verifiers are connected, here or at another node, and how many have applied a
     /// position.
     pub(crate) async fn status(&self, seq: Seq) -> Result<Acknowledgement, StoreError> {
-        let others = match self.store().is_shared() {
-            true => self.shared.elsewhere.read(self).await?,
-            false => Arc::default(),
+        let others = if self.store().is_shared() {
+            self.shared.elsewhere.read(self).await?
+        } else {
+            Arc::default()
         };
         let registry = self.registry();
         let own = registry.count(seq, self.clock().monotonic());
