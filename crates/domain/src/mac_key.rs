@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 
 /// The name of a MAC key: 8 characters of `a-z2-7`, public.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct MacKeyId(String);
+pub struct MacKeyId(Arc<str>);
 
 /// The text is not the name of a MAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +20,7 @@ impl MacKeyId {
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
         let letter =
             |byte: u8| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(byte % 32)]);
-        Self(bytes.into_iter().map(letter).collect())
+        Self(bytes.into_iter().map(letter).collect::<String>().into())
     }
 
     /// The name as text.
@@ -33,7 +34,7 @@ impl FromStr for MacKeyId {
 
     fn from_str(text: &str) -> Result<Self, InvalidMacKeyId> {
         let valid = text.len() == 8 && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidMacKeyId) }
+        if valid { Ok(Self(text.into())) } else { Err(InvalidMacKeyId) }
     }
 }
 
@@ -85,17 +86,17 @@ impl fmt::Debug for MacKey {
     }
 }
 
-/// The current key, and older ones that are still accepted.
+/// The current key, and older ones that are still accepted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct MacKeys {
     current: MacKey,
-    older: Vec<MacKey>,
+    older: Arc<[MacKey]>,
 }
 
 impl MacKeys {
     /// The keys, the current one first.
     pub fn new(current: MacKey, older: Vec<MacKey>) -> Self {
-        Self { current, older }
+        Self { current, older: older.into() }
     }
 
     /// The key that new tokens are made with.
@@ -105,6 +106,6 @@ impl MacKeys {
 
     /// The key of this name.
     pub fn find(&self, id: &MacKeyId) -> Option<&MacKey> {
-        std::iter::once(&self.current).chain(&self.older).find(|key| key.id == *id)
+        std::iter::once(&self.current).chain(&*self.older).find(|key| key.id == *id)
     }
 }
