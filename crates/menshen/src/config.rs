@@ -43,7 +43,7 @@ fn show(config: &Config) {
         ("issuer", config.issuer()),
         ("listens on", &format!("{listens}://{}", config.listen)),
         ("data", &config.data.display().to_string()),
-        ("database", database_kind(&config.store_url)),
+        ("database", database_kind(config.store_url.expose())),
     ]);
 }
 

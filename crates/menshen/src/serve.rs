@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// A proxy in front of us speaks TLS, so plain HTTP may leave this machine
     #[arg(long)]
     behind_proxy: bool,
+    /// Networks of the proxies whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
     /// What a line of the log looks like: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -65,6 +68,7 @@ impl Args {
             flag("tls.certificate", self.tls_certificate.as_deref()),
             flag("tls.private_key", self.tls_key.as_deref()),
             flag("behind_proxy", self.behind_proxy.then_some("true")),
+            flag("trusted_proxies", self.trusted_proxies.as_deref()),
             flag("log.format", self.log_format.as_deref()),
             flag("log.level", self.log_level.as_deref()),
         ];

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use menshen_domain::Secret;
 use menshen_domain::credential::HashingCost;
 use url::Url;
 
@@ -34,7 +35,7 @@ pub struct Config {
     /// Where keys and the embedded database live.
     pub data: PathBuf,
     /// `sqlite:///path` or `postgres://..`.
-    pub store_url: String,
+    pub store_url: Secret,
     /// Connections to the database.
     pub store_connections: u32,
     /// The longest that any access token may live; 12 hours by default.

@@ -40,8 +40,8 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn open(options: &StoreOptions) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let dialect = Dialect::of(&options.url)?;
-        dialect.create(&options.url)?;
+        let dialect = Dialect::of(options.url.expose())?;
+        dialect.create(options.url.expose())?;
         let writer = connect(options, dialect, Role::Writer).await?;
         migrate(&writer).await?;
         let reader = if dialect.one_writer() {
@@ -172,7 +172,7 @@ impl Tx<'_> {
 }
 
 async fn connect(options: &StoreOptions, dialect: Dialect, role: Role) -> Result<AnyPool> {
-    let url: AnyConnectOptions = options.url.parse()?;
+    let url: AnyConnectOptions = options.url.expose().parse()?;
     let connections =
         if dialect.one_writer() && role == Role::Writer { 1 } else { options.connections.max(1) };
     let pool = AnyPoolOptions::new()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use menshen_domain::Secret;
 use menshen_token::Seq;
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ use crate::grants::queue::Queue;
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
     /// `sqlite:///absolute/path.db` or `postgres://user:password@host/database`.
-    pub url: String,
+    pub url: Secret,
     /// The most connections to open; at least 1. SQLite uses one more, for writing.
     pub connections: u32,
     /// The longest lifetime that any access token may have.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use menshen_domain::Secret;
 use menshen_domain::credential::HashingCost;
 use url::Url;
 
@@ -181,17 +182,17 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         .collect()
 }
 
-fn store_url(text: &str) -> Result<String, String> {
+fn store_url(text: &str) -> Result<Secret, String> {
     let known = ["sqlite:///", "postgres://", "postgresql://"];
     if known.iter().any(|scheme| text.starts_with(scheme)) {
-        Ok(text.to_owned())
+        Ok(Secret::new(text.to_owned()))
     } else {
         Err("`sqlite:///absolute/path.db` or `postgres://..`".to_owned())
     }
 }
 
-fn embedded(data: &Path) -> String {
-    format!("sqlite://{}", data.join("menshen.db").display())
+fn embedded(data: &Path) -> Secret {
+    Secret::new(format!("sqlite://{}", data.join("menshen.db").display()))
 }
 
 fn hashing_cost(from: &Reader<'_>) -> Result<HashingCost, ConfigError> {

@@ -27,7 +27,7 @@ fn without_any_configuration_there_is_a_server_on_loopback() {
     assert_eq!(config.issuer(), "http://127.0.0.1:8080");
     assert_eq!(config.endpoint("/token"), "http://127.0.0.1:8080/token");
     assert!(config.data.is_absolute());
-    assert!(config.store_url.starts_with("sqlite:///"), "{}", config.store_url);
+    assert!(config.store_url.expose().starts_with("sqlite:///"));
     assert!(config.hashing_threads >= 1);
     assert_eq!(config.hashing_cost, HashingCost::default());
     assert_eq!(config.access_token_ceiling, Duration::from_hours(12));

@@ -48,6 +48,7 @@ impl Elsewhere {
 
 #[cfg(test)]
 mod tests {
+    use menshen_domain::Secret;
     use menshen_store::{Store, StoreOptions};
     use menshen_token::{ManualClock, Seq, Timestamp};
 
@@ -57,7 +58,7 @@ mod tests {
     async fn those_who_ask_at_once_share_one_reading() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = StoreOptions {
-            url: format!("sqlite://{}", folder.path().join("menshen.db").display()),
+            url: Secret::new(format!("sqlite://{}", folder.path().join("menshen.db").display())),
             connections: 2,
             access_token_ceiling: Duration::from_hours(12),
         };

@@ -87,6 +87,7 @@ fn sign(app: &App, body: &[u8]) -> Result<String, ApiError> {
 mod tests {
     use std::time::Duration;
 
+    use menshen_domain::Secret;
     use menshen_store::{StoreOptions, Target};
     use menshen_token::{Jti, Reason};
 
@@ -96,7 +97,7 @@ mod tests {
     async fn a_document_holds_so_many_rules_and_no_more() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options = StoreOptions {
-            url: format!("sqlite://{}", folder.path().join("menshen.db").display()),
+            url: Secret::new(format!("sqlite://{}", folder.path().join("menshen.db").display())),
             connections: 2,
             access_token_ceiling: Duration::from_hours(12),
         };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use menshen_domain::Secret;
 use menshen_token::Seq;
 use sqlx::postgres::PgListener;
 use tokio::task::AbortHandle;
@@ -24,10 +25,10 @@ impl Drop for Listener {
 
 impl Listener {
     /// Listens until dropped, across lost connections.
-    pub(crate) fn start(url: String, database: Database) -> Self {
+    pub(crate) fn start(url: Secret, database: Database) -> Self {
         let listening = async move {
             loop {
-                if let Err(error) = listen(&url, &database).await {
+                if let Err(error) = listen(url.expose(), &database).await {
                     tracing::warn!(error = %error, "not hearing from other nodes; will try again");
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use menshen_domain::Secret;
 use menshen_store::{Store, StoreOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 use tempfile::TempDir;
@@ -68,7 +69,7 @@ impl Database {
 
     /// A store on it, as one node of many would open it.
     pub(crate) async fn open(&self) -> Store {
-        let url = self.url.clone();
+        let url = Secret::new(self.url.clone());
         let options = StoreOptions { url, connections: 8, access_token_ceiling: CEILING };
         Store::open(&options).await.expect("opens")
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use menshen_domain::Secret;
 use menshen_store::{Store, StoreError, StoreOptions, Target};
 use menshen_token::{Reason, Seq};
 use rstest::rstest;
@@ -162,8 +163,15 @@ async fn a_caller_that_stops_waiting_harms_nobody(
 #[case("not a url")]
 #[tokio::test]
 async fn a_database_that_cannot_be_opened_is_an_outage(#[case] url: &str) {
-    let url = url.to_owned();
+    let url = Secret::new(url.to_owned());
     let options = StoreOptions { url, connections: 1, access_token_ceiling: CEILING };
     let error = Store::open(&options).await.expect_err("cannot be opened");
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}
+
+#[test]
+fn the_password_of_the_database_is_not_printed() {
+    let url = Secret::new("postgres://menshen:hunter2@db/menshen".to_owned());
+    let options = StoreOptions { url, connections: 1, access_token_ceiling: CEILING };
+    assert!(!format!("{options:?}").contains("hunter2"));
 }
