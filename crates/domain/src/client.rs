@@ -117,6 +117,61 @@ impl ClientPolicy {
     }
 }
 
+/// Why a policy makes no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPolicy {
+    /// A lifetime is out of range.
+    #[error("`{0}` is 1 second to 100 years")]
+    Lifetime(&'static str),
+    /// The window for retries is neither strict nor long enough to be of use.
+    #[error("`retry_window_ms` is 0, or 15 seconds to 10 minutes")]
+    RetryWindow,
+    /// Nobody could sign in.
+    #[error("a limit of sessions is at least 1")]
+    NoSessions,
+    /// A name is empty or too long, or there are too many.
+    #[error("`audience` is up to 16 names of 1 to 255 bytes")]
+    Audience,
+    /// Tokens that carry it would be too long.
+    #[error("`scope` is at most 1 KiB")]
+    Scope,
+}
+
+impl ClientPolicy {
+    /// Sees to it that a policy makes sense, and that its tokens can be carried in a header.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPolicy`], the first that is found.
+    pub fn check(&self) -> Result<(), InvalidPolicy> {
+        const SECOND_MS: u64 = 1_000;
+        let lifetimes = [
+            ("access_token_lifetime_ms", self.access_token_lifetime_ms),
+            ("idle_lifetime_ms", self.idle_lifetime_ms),
+            ("absolute_lifetime_ms", self.absolute_lifetime_ms),
+        ];
+        let in_range = |lifetime: u64| (SECOND_MS..=100 * 365 * DAY_MS).contains(&lifetime);
+        if let Some((name, _)) = lifetimes.into_iter().find(|(_, lifetime)| !in_range(*lifetime)) {
+            return Err(InvalidPolicy::Lifetime(name));
+        }
+        let windows = SHORTEST_RETRY_WINDOW..=Duration::from_mins(10);
+        if self.retry_window_ms != 0 && !windows.contains(&self.retry_window()) {
+            return Err(InvalidPolicy::RetryWindow);
+        }
+        if self.sessions == SessionPolicy::Limit(0) {
+            return Err(InvalidPolicy::NoSessions);
+        }
+        let named = |audience: &String| (1..=255).contains(&audience.len());
+        if !self.audience.iter().all(named) || self.audience.len() > 16 {
+            return Err(InvalidPolicy::Audience);
+        }
+        if self.scope.as_str().len() > 1024 {
+            return Err(InvalidPolicy::Scope);
+        }
+        Ok(())
+    }
+}
+
 /// How a client renews access tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

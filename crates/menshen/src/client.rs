@@ -119,12 +119,14 @@ async fn add(
     public: bool,
     policy: &PolicyFlags,
 ) -> Result<()> {
+    let policy = policy.policy();
+    policy.check()?;
     let secret = (!public).then(|| Secret::from_random(database.random()));
     let client = Client {
         name: name.unwrap_or_else(|| id.to_string()),
         id,
         secret_hash: secret.as_ref().map(Secret::hash),
-        policy: policy.policy(),
+        policy,
         created_at: database.now(),
         disabled_at: None,
     };

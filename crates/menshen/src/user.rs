@@ -5,7 +5,7 @@ mod password;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
 use menshen_domain::User;
-use menshen_domain::user::Username;
+use menshen_domain::user::{Username, check_claims};
 use menshen_store::{StoreError, Which};
 use menshen_token::{AccessToken, Timestamp, UserId};
 use serde_json::{Map, Value, json};
@@ -149,6 +149,7 @@ async fn add(
     claims: Map<String, Value>,
     password_stdin: bool,
 ) -> Result<()> {
+    check_claims(&roles, &claims)?;
     if database.store.find_user_by_username(&username).await?.is_some() {
         return taken(&username);
     }
@@ -213,6 +214,7 @@ fn describe(user: &User) -> Value {
 }
 
 async fn change_roles(database: &Database, user: &User, roles: &[String]) -> Result<()> {
+    check_claims(roles, &user.claims)?;
     let now = database.now();
     let receipt = database.store.change_claims(&user.id, Some(roles), None, now).await?;
     let roles = output::or_dash(Some(&roles.join(" ")));

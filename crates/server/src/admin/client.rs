@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::Admin;
 use super::clients::{ClientBody, check_name, new_secret};
 use super::openapi::Problem;
-use super::policy::{self, Policy};
+use super::policy::Policy;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::json::{Body, Path};
@@ -73,7 +73,7 @@ pub(crate) async fn patch(
         check_name(name)?;
     }
     if let Some(policy) = &change.policy {
-        policy::check(policy)?;
+        policy.check()?;
         find(&app, &id).await?;
         app.keyring.tend(policy.algorithm, app.now()).await?;
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::openapi::Problem;
-use super::policy::{self, Policy};
+use super::policy::Policy;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::json::{Body, Paging, Query, instant};
@@ -117,7 +117,7 @@ pub(crate) async fn post(
         ApiError::Invalid("a client id is 1 to 255 visible ASCII characters".to_owned())
     })?;
     check_name(&new.name)?;
-    policy::check(&new.policy)?;
+    new.policy.check()?;
     let secret = new.confidential.then(|| Secret::from_random(app.random()));
     app.keyring.tend(new.policy.algorithm, app.now()).await?;
     let client = Client {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use menshen_domain::user::check_claims;
 use menshen_domain::{Secret, User};
 use menshen_token::UserId;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::openapi::Problem;
-use super::users::{UserBody, check_claims};
+use super::users::UserBody;
 use crate::account::password::check_new;
 use crate::app::App;
 use crate::error::ApiError;

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use menshen_domain::Secret;
-use menshen_domain::user::{User, Username};
-use menshen_token::{AccessToken, Timestamp, UserId};
+use menshen_domain::user::{User, Username, check_claims};
+use menshen_token::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -128,21 +128,4 @@ pub(crate) async fn post(
         Err(menshen_store::StoreError::Conflict(_)) => Err(ApiError::Conflict("username")),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Sees to it that roles and claims can stand in a token.
-pub(super) fn check_claims(roles: &[String], claims: &Map<String, Value>) -> Result<(), ApiError> {
-    if roles.iter().any(|role| role.is_empty() || role.len() > 255) {
-        return Err(ApiError::Invalid("a role is 1 to 255 bytes".to_owned()));
-    }
-    let reserved = claims.keys().find(|name| AccessToken::RESERVED_CLAIMS.contains(&name.as_str()));
-    if let Some(name) = reserved {
-        return Err(ApiError::Invalid(format!("the claim `{name}` cannot be chosen")));
-    }
-    // Every access token carries them, in a header.
-    let length = serde_json::to_string(&(roles, claims)).map_or(usize::MAX, |text| text.len());
-    if length > 4 * 1024 {
-        return Err(ApiError::Invalid("roles and claims take more than 4 KiB".to_owned()));
-    }
-    Ok(())
 }

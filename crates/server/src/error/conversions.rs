@@ -1,6 +1,8 @@
 //! What becomes of the errors of the store, the keys and the hashing threads when they reach an
 //! endpoint.
 
+use menshen_domain::client::InvalidPolicy;
+use menshen_domain::user::InvalidClaims;
 use menshen_store::StoreError;
 
 use super::{ApiError, OAuthError};
@@ -88,5 +90,17 @@ fn log_store_error(error: &StoreError) -> bool {
             tracing::error!(error = %error, cause = ?error, "store refused");
             false
         }
+    }
+}
+
+impl From<InvalidClaims> for ApiError {
+    fn from(error: InvalidClaims) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<InvalidPolicy> for ApiError {
+    fn from(error: InvalidPolicy) -> Self {
+        Self::Invalid(error.to_string())
     }
 }
