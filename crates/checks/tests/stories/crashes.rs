@@ -100,6 +100,11 @@ impl Lane {
         let chance = self.dice.below(10);
         if live.is_empty() || (chance < 2 && live.len() < 6) {
             let answer = app.try_sign_in(&self.username, "a password").await.ok()?;
+            // A sign-in that a crash interrupted stays counted as an attempt; dozens in a
+            // minute from one address have to wait, which loses nothing.
+            if answer.status == 429 {
+                return Some(());
+            }
             let tokens = Tokens::of(&answer);
             let state = State::Live;
             self.sessions.push(Session { tokens, attempt: None, state, checked: false });
