@@ -13,6 +13,7 @@ use crate::entropy::Entropy;
 use crate::feed::Hub;
 use crate::hashing::HashingPool;
 use crate::keyring::{Keyring, KeyringError};
+use crate::outbound::{Outbound, OutboundError};
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct App {
     pub hashing: HashingPool,
     /// Clients, read a moment ago.
     pub clients: ClientCache,
+    /// The door for requests that we send.
+    pub outbound: Outbound,
 }
 
 /// The parts could not be put together.
@@ -47,6 +50,9 @@ pub enum AssemblyError {
     /// Passwords cannot be hashed at this cost.
     #[error(transparent)]
     Hashing(#[from] InvalidCost),
+    /// Requests cannot be sent.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
 }
 
 impl App {
@@ -64,6 +70,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AssemblyError> {
         let now = clock.now();
+        let outbound = Outbound::open(&config.outbound)?;
         let keyring =
             Keyring::open(store.clone(), encryption_key, entropy.clone(), &config, now).await?;
         let hashing =
@@ -80,6 +87,7 @@ impl App {
             entropy,
             hashing,
             clients,
+            outbound,
         })
     }
 

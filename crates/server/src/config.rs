@@ -16,6 +16,8 @@ use menshen_domain::Secret;
 use menshen_domain::credential::HashingCost;
 use url::Url;
 
+use crate::outbound::OutboundSettings;
+
 pub use layers::{ConfigError, Sources};
 pub use reference::{guide, reference};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub dpop_window: Duration,
     /// Whether a DPoP proof must carry a nonce that we gave.
     pub dpop_nonce_required: bool,
+    /// Where requests that we send may go, and whom they trust.
+    pub outbound: OutboundSettings,
     /// How often the feed gives a sign of life; 1 second by default.
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.

@@ -17,7 +17,7 @@ const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
     ("crates/token/src", 17, "the spine is flat: one noun, one file, nothing hidden"),
     (
         "crates/server/src",
-        16,
+        18,
         "what every endpoint shares; the endpoints have folders of their own",
     ),
     ("crates/server/tests/http", 20, "one file for each endpoint"),

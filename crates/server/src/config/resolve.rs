@@ -11,6 +11,7 @@ use url::Url;
 
 use super::layers::{Given, Layered};
 use super::{Config, ConfigError, LogFormat, Tls, settings, value};
+use crate::outbound::OutboundSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -63,6 +64,10 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         },
         dpop_window: from.duration("dpop.window", SECOND..=10 * MINUTE)?,
         dpop_nonce_required: from.read("dpop.require_nonce", value::switch)?,
+        outbound: OutboundSettings {
+            allowed_networks: from.read("outbound.allowed_networks", networks)?,
+            ca: from.read_given("outbound.ca", absolute)?,
+        },
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
         log_format: from.read("log.format", log_format)?,

@@ -135,6 +135,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether a DPoP proof must carry a nonce that we gave, so that none can be made ahead of \
          time.",
     ),
+    list(
+        "outbound.allowed_networks",
+        "",
+        "Networks that may be reached although they are not public, such as `10.1.0.0/16`, when \
+         we fetch what a client's registration or request points to, or tell a client of a \
+         logout. Whoever may register clients can then have us send requests there.",
+    ),
+    text(
+        "outbound.ca",
+        "",
+        "PEM file with root certificates to trust in those requests, beside those of the system.",
+    ),
     text(
         "feed.heartbeat",
         "1s",
