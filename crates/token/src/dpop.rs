@@ -9,6 +9,7 @@ use aws_lc_rs::{constant_time, digest};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::claims::numeric_date;
 use crate::jws::Compact;
 use crate::{Algorithm, PublicKey, Thumbprint, Timestamp, base64url, strict_json};
 
@@ -78,11 +79,11 @@ impl Proof {
         if !(1..=255).contains(&jti.len()) {
             return Err(ProofFlaw::Malformed);
         }
-        let issued_at = claims.get("iat").and_then(Value::as_f64).ok_or(ProofFlaw::Malformed)?;
+        let issued_at = claims.get("iat").and_then(numeric_date).ok_or(ProofFlaw::Malformed)?;
         Ok(Self {
             thumbprint: jwk.thumbprint(),
             jti,
-            issued_at: whole_seconds(issued_at),
+            issued_at,
             method: text(&mut claims, "htm")?,
             url: text(&mut claims, "htu")?,
             token_hash: optional_text(&mut claims, "ath")?,
@@ -148,11 +149,6 @@ fn optional_text(claims: &mut Map<String, Value>, name: &str) -> Result<Option<S
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(ProofFlaw::Malformed),
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, which is meant")]
-fn whole_seconds(seconds: f64) -> Timestamp {
-    Timestamp::from_seconds(seconds as i64)
 }
 
 /// Same scheme, host, port and path, after the normalization of RFC 3986 section 6.2.2 and

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::hmac;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -19,6 +20,9 @@ pub struct Header {
     pub token_type: Option<String>,
     /// `jwk`: looked at in DPoP proofs only.
     pub jwk: Option<Jwk>,
+    /// Whether `alg` is `HS256`. Not an [`Algorithm`]: nothing that goes by a public key may
+    /// ever take it for one, or everybody who knows that key could sign.
+    hs256: bool,
 }
 
 impl Header {
@@ -87,6 +91,24 @@ impl<'a> Compact<'a> {
     }
 }
 
+impl Compact<'_> {
+    /// Checks that whoever made it knew this secret: `HS256`, for `client_secret_jwt` and nothing
+    /// else (OpenID Connect Core 1.0 section 9).
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw::UnsupportedAlgorithm`] when the header names another algorithm,
+    /// [`Flaw::BadSignature`] when the tag does not fit.
+    pub fn verify_hs256(&self, secret: &[u8]) -> Result<(), Flaw> {
+        if !self.header.hs256 {
+            return Err(Flaw::UnsupportedAlgorithm);
+        }
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        hmac::verify(&key, self.signing_input.as_bytes(), &self.signature)
+            .map_err(|_| Flaw::BadSignature)
+    }
+}
+
 /// What is signed for a header and a payload: `BASE64URL(header).BASE64URL(payload)`.
 pub fn signing_input(
     algorithm: Algorithm,
@@ -151,6 +173,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
         }
         let algorithm = algorithm.ok_or_else(|| de::Error::missing_field("alg"))?;
         let jwk = jwk.map(Jwk::from_value).transpose().map_err(de::Error::custom)?;
-        Ok(Header { algorithm: algorithm.parse().ok(), key_id, token_type, jwk })
+        let hs256 = algorithm == "HS256";
+        Ok(Header { algorithm: algorithm.parse().ok(), key_id, token_type, jwk, hs256 })
     }
 }

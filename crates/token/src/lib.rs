@@ -3,9 +3,11 @@
 mod access_token;
 mod algorithm;
 mod base64url;
+mod claims;
 pub mod dpop;
 mod feed;
 mod flaw;
+mod foreign_keys;
 mod id;
 mod id_index;
 pub mod jws;
@@ -20,8 +22,10 @@ mod verify;
 
 pub use access_token::{AccessToken, TOKEN_TYPE as ACCESS_TOKEN_TYPE};
 pub use algorithm::{Algorithm, UnsupportedAlgorithm};
+pub use claims::Claims;
 pub use feed::{Entry, Frame, MalformedFrame, Poll, Seq};
 pub use flaw::Flaw;
+pub use foreign_keys::ForeignKeys;
 pub use id::{ClientId, GrantId, InvalidId, Jti, KeyId, SessionId, UserId};
 pub use key_set::{InvalidKey, Jwk, KeySet, PublicKey, Thumbprint};
 pub use reason::{Reason, UnknownReason};
