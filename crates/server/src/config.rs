@@ -75,6 +75,8 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// The private key.
     pub private_key: PathBuf,
+    /// Whether those who connect are asked for a certificate.
+    pub client_certificates: bool,
 }
 
 /// What a line of the log looks like.

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod data_folder;
 mod listen;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -94,7 +95,7 @@ pub async fn run(
     let admin_secret = bootstrap::first_client(&app).await?;
     let listener = axum_server::Handle::new();
     let tls = app.config.tls.as_ref();
-    let serving = listen::serve(socket, tls, router(app.clone()), listener.clone()).await?;
+    let serving = listen::serve(socket, tls, router(app.clone()), listener.clone())?;
     let stop = watch::Sender::new(false);
     let housekeeping = tokio::spawn(housekeeping::keep_house(app.clone(), stop.subscribe()));
     let issuer = app.config.issuer().to_owned();

@@ -131,8 +131,14 @@ impl Reader<'_> {
 fn tls(from: &Reader<'_>) -> Result<Option<Tls>, ConfigError> {
     let certificate = from.read_given("tls.certificate", absolute)?;
     let private_key = from.read_given("tls.private_key", absolute)?;
+    let client_certificates = from.read("tls.client_certificates", value::switch)?;
     match (certificate, private_key) {
-        (Some(certificate), Some(private_key)) => Ok(Some(Tls { certificate, private_key })),
+        (Some(certificate), Some(private_key)) => {
+            Ok(Some(Tls { certificate, private_key, client_certificates }))
+        }
+        (None, None) if client_certificates => {
+            Err(from.invalid("tls.client_certificates", "given with `tls.certificate`"))
+        }
         (None, None) => Ok(None),
         (Some(_), None) => Err(from.invalid("tls.private_key", "given with `tls.certificate`")),
         (None, Some(_)) => Err(from.invalid("tls.certificate", "given with `tls.private_key`")),

@@ -94,6 +94,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     text("tls.certificate", "", "PEM file with the certificate chain. Turns TLS on."),
     text("tls.private_key", "", "PEM file with the private key of the certificate."),
+    switch(
+        "tls.client_certificates",
+        "false",
+        "Whether those who connect are asked for a certificate, for clients that authenticate by \
+         `self_signed_tls_client_auth`. Browsers that have certificates then ask their users.",
+    ),
     text(
         "store.url",
         "",

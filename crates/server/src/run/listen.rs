@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::{Handle, Server};
 use tokio::task::JoinHandle;
 
-use super::StartError;
+use super::{StartError, tls};
 use crate::config::Tls;
 
 /// How long requests under way are waited for at the end.
@@ -32,7 +32,7 @@ pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// Serves on a socket until the handle says otherwise.
-pub(super) async fn serve(
+pub(super) fn serve(
     socket: TcpListener,
     tls: Option<&Tls>,
     router: Router,
@@ -49,11 +49,7 @@ pub(super) async fn serve(
         let server = limited(server.acceptor(NoDelayAcceptor::new())).handle(handle);
         return Ok(tokio::spawn(server.serve(service)));
     };
-    // An error means that a provider is installed already.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let config = RustlsConfig::from_pem_file(&tls.certificate, &tls.private_key)
-        .await
-        .map_err(StartError::Tls)?;
+    let config = tls::configure(tls).map_err(StartError::Tls)?;
     let acceptor = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
     let server = limited(server.acceptor(acceptor)).handle(handle);
     Ok(tokio::spawn(server.serve(service)))
