@@ -1,6 +1,7 @@
 //! The settings a running server goes by, resolved: defaults, `menshen.toml`, `MENSHEN_*` and
 //! flags, each laid over the ones before it.
 
+mod brand;
 mod layers;
 mod reference;
 mod resolve;
@@ -17,6 +18,7 @@ use menshen_domain::credential::HashingCost;
 use url::Url;
 
 use crate::outbound::OutboundSettings;
+use crate::pages::Brand;
 
 pub use layers::{ConfigError, Sources};
 pub use reference::{guide, reference};
@@ -62,6 +64,8 @@ pub struct Config {
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.
     pub clean_up_every: Duration,
+    /// What the pages call the place, and how they look.
+    pub brand: Brand,
     /// What the log looks like.
     pub log_format: LogFormat,
     /// What is logged: a level, or directives such as `info,menshen_server=debug`.

@@ -16,6 +16,7 @@ mod json;
 pub mod keyring;
 mod oauth;
 mod outbound;
+pub mod pages;
 mod revoke;
 mod router;
 mod run;

@@ -17,6 +17,7 @@ use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::oauth::{authorize_challenge, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::pages::assets;
 use crate::revoke::preferred_wait;
 use crate::{feed, health, telemetry};
 
@@ -56,6 +57,7 @@ fn oauth_routes() -> Router<App> {
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/account/sessions", get(sessions::get))
         .route("/feed/ack", post(feed::acknowledgement::post))
+        .route("/assets/{name}", get(assets::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(telemetry::metrics))

@@ -9,6 +9,7 @@ use menshen_domain::Secret;
 use menshen_domain::credential::HashingCost;
 use url::Url;
 
+use super::brand::brand;
 use super::layers::{Given, Layered};
 use super::{Config, ConfigError, LogFormat, Tls, settings, value};
 use crate::outbound::OutboundSettings;
@@ -70,18 +71,19 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         },
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
+        brand: brand(&from)?,
         log_format: from.read("log.format", log_format)?,
         log_level: from.read("log.level", log_level)?,
     })
 }
 
 /// Reads settings: what was given, or the default.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     layered: &'a Layered,
 }
 
 impl Reader<'_> {
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
@@ -92,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// Nothing when nothing was given: for settings whose default is not a text.
-    fn read_given<T>(
+    pub(super) fn read_given<T>(
         &self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,

@@ -164,6 +164,26 @@ pub(super) const SETTINGS: &[Setting] = &[
         "1m",
         "How often expired sessions, codes and revocations are looked for; 1s to 1d.",
     ),
+    text("pages.name", "Menshen", "What the pages call this place; 1 to 60 characters."),
+    text(
+        "pages.logo",
+        "",
+        "Logo on the pages: an https URL, or a file (.svg, .png, .jpg or .webp, up to 512 KiB) \
+         that is read at the start. Without it, the mark of Menshen.",
+    ),
+    text(
+        "pages.accent",
+        "#a3271f",
+        "Color of buttons and links, such as `#a3271f`. Where text in it could not be read, a \
+         lighter or darker shade is taken.",
+    ),
+    text("pages.privacy_link", "", "Web address of the privacy policy, linked on every page."),
+    text("pages.terms_link", "", "Web address of the terms, linked on every page."),
+    text(
+        "pages.support_link",
+        "",
+        "Where to get help: a web address, or `mailto:` and an address.",
+    ),
     text("log.format", "text", "`text` for people, `json` for machines."),
     text(
         "log.level",
