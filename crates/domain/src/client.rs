@@ -1,11 +1,17 @@
 //! An application registered with us, and what it may do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use menshen_token::{Algorithm, ClientId, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::claim::ClaimRule;
 use crate::{Secret, SecretHash};
+
+mod metadata;
+
+pub use metadata::{AuthMethod, ClientMetadata, SubjectType};
 
 /// An application registered with us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +23,13 @@ pub struct Client {
     /// The hash of its secret; `None` for a public client, which has none (RFC 6749
     /// section 2.1).
     pub secret_hash: Option<SecretHash>,
+    /// Its secret, sealed under its id, when its assertions are made with it.
+    pub sealed_secret: Option<String>,
+    /// The hash of what lets it manage its registration (RFC 7592); `None` for one that an
+    /// operator registered.
+    pub registration_token_hash: Option<SecretHash>,
+    /// What it says about itself.
+    pub metadata: ClientMetadata,
     /// What it may do.
     pub policy: ClientPolicy,
     /// When it was registered.
@@ -26,9 +39,49 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether the client can keep a secret and so must authenticate (RFC 6749 section 2.1).
+    /// A public client that says nothing about itself.
+    pub fn new(id: ClientId, name: String, policy: ClientPolicy, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            secret_hash: None,
+            sealed_secret: None,
+            registration_token_hash: None,
+            metadata: ClientMetadata::default(),
+            policy,
+            created_at,
+            disabled_at: None,
+        }
+    }
+
+    /// Whether the client can keep a secret or a private key, and so must authenticate (RFC 6749
+    /// section 2.1).
     pub fn is_confidential(&self) -> bool {
-        self.secret_hash.is_some()
+        match self.metadata.token_endpoint_auth_method {
+            Some(method) => method != AuthMethod::None,
+            None => self.secret_hash.is_some(),
+        }
+    }
+
+    /// Whether a code must be bound to a challenge (RFC 7636): always for a client that cannot
+    /// authenticate.
+    pub fn needs_challenge(&self) -> bool {
+        !self.is_confidential()
+            || self.policy.require_pkce
+            || self.policy.security_profile == SecurityProfile::Fapi2
+    }
+
+    /// Whether its requests must be pushed (RFC 9126).
+    pub fn needs_pushed_request(&self) -> bool {
+        self.metadata.require_pushed_authorization_requests
+            || self.policy.security_profile == SecurityProfile::Fapi2
+    }
+
+    /// Whether its tokens must be bound to a key (RFC 9449).
+    pub fn needs_proof(&self) -> bool {
+        self.policy.require_dpop
+            || self.metadata.dpop_bound_access_tokens
+            || self.policy.security_profile == SecurityProfile::Fapi2
     }
 
     /// Whether this is its secret. A public client has none that could match.
@@ -47,8 +100,16 @@ pub struct ClientPolicy {
     pub scope: Scope,
     /// `aud` of its access tokens; empty means the issuer.
     pub audience: Vec<String>,
+    /// The resources it may ask for by their address (RFC 8707), each with the scope values that
+    /// mean something there.
+    pub resources: BTreeMap<String, Scope>,
     /// What its access tokens are signed with.
     pub algorithm: Algorithm,
+    /// Whether its access tokens say what they are, or are looked up.
+    pub access_token_format: AccessTokenFormat,
+    /// Further claims of its tokens, and where they come from. Without any, access tokens carry
+    /// what the user has beyond the claims that OpenID Connect names.
+    pub claims: Vec<ClaimRule>,
     /// Lifetime of its access tokens in milliseconds; the server's ceiling applies.
     pub access_token_lifetime_ms: u64,
     /// How it renews access tokens.
@@ -61,6 +122,17 @@ pub struct ClientPolicy {
     pub absolute_lifetime_ms: u64,
     /// Whether its tokens must be bound to a key (RFC 9449).
     pub require_dpop: bool,
+    /// Whether its codes must be bound to a challenge (RFC 7636) although it authenticates.
+    pub require_pkce: bool,
+    /// Which rules it has to follow beyond those for all.
+    pub security_profile: SecurityProfile,
+    /// Whether it may still use what OAuth 2.1 dropped: tokens from the authorization endpoint, and
+    /// passwords at the token endpoint.
+    pub legacy_grants: bool,
+    /// Whom it may get tokens for in exchange for tokens of others (RFC 8693).
+    pub exchange_audience: Vec<String>,
+    /// Whose assertions about users it may turn into tokens (RFC 7523).
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// How many sessions a user may have with it.
     pub sessions: SessionPolicy,
     /// Whether a logout of the device keeps its `offline_access` grants; first-party clients
@@ -75,13 +147,21 @@ impl Default for ClientPolicy {
             first_party: false,
             scope: Scope::default(),
             audience: Vec::new(),
+            resources: BTreeMap::new(),
             algorithm: Algorithm::default(),
+            access_token_format: AccessTokenFormat::Jwt,
+            claims: Vec::new(),
             access_token_lifetime_ms: 10 * 60 * 1_000,
             renewal: Renewal::RefreshToken,
             retry_window_ms: 30 * 1_000,
             idle_lifetime_ms: 7 * DAY_MS,
             absolute_lifetime_ms: 30 * DAY_MS,
             require_dpop: false,
+            require_pkce: false,
+            security_profile: SecurityProfile::None,
+            legacy_grants: false,
+            exchange_audience: Vec::new(),
+            trusted_issuers: Vec::new(),
             sessions: SessionPolicy::Unlimited,
             keeps_offline_access: true,
         }
@@ -135,6 +215,18 @@ pub enum InvalidPolicy {
     /// Tokens that carry it would be too long.
     #[error("`scope` is at most 1 KiB")]
     Scope,
+    /// A claim has a name that is taken, or no source that we know.
+    #[error(
+        "each of `claims` needs a name that is free, and either a `value` or `from`: user.id, \
+         user.username, user.roles, user.claims.NAME, session.id or client.id"
+    )]
+    Claims,
+    /// A resource is no address.
+    #[error("`resources` are up to 32 absolute URIs without fragment")]
+    Resources,
+    /// An issuer has no name, or not one place where its keys are.
+    #[error("each of `trusted_issuers` needs an `issuer`, and either `jwks` or `jwks_uri`")]
+    TrustedIssuers,
 }
 
 impl ClientPolicy {
@@ -168,8 +260,64 @@ impl ClientPolicy {
         if self.scope.as_str().len() > 1024 {
             return Err(InvalidPolicy::Scope);
         }
+        self.check_sources()
+    }
+
+    fn check_sources(&self) -> Result<(), InvalidPolicy> {
+        if !self.claims.iter().all(ClaimRule::is_sound) {
+            return Err(InvalidPolicy::Claims);
+        }
+        let absolute = |uri: &String| {
+            (1..=255).contains(&uri.len()) && uri.contains(':') && !uri.contains('#')
+        };
+        if self.resources.len() > 32 || !self.resources.keys().all(absolute) {
+            return Err(InvalidPolicy::Resources);
+        }
+        let sound = |trusted: &TrustedIssuer| {
+            !trusted.issuer.is_empty() && trusted.jwks.is_some() != trusted.jwks_uri.is_some()
+        };
+        if !self.trusted_issuers.iter().all(sound) {
+            return Err(InvalidPolicy::TrustedIssuers);
+        }
         Ok(())
     }
+}
+
+/// What an access token looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// A signed statement that anybody can check (RFC 9068).
+    #[default]
+    Jwt,
+    /// A reference: whoever wants to know what it stands for asks (RFC 7662).
+    Opaque,
+}
+
+/// Rules beyond those for all clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityProfile {
+    /// None.
+    #[default]
+    None,
+    /// FAPI 2.0 Security Profile: pushed requests, challenges, bound tokens, assertions made for
+    /// the issuer alone, and no RS256.
+    Fapi2,
+}
+
+/// Somebody whose assertions about users a client may turn into tokens (RFC 7523 section 2.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedIssuer {
+    /// `iss` of the assertions.
+    pub issuer: String,
+    /// Its public keys, a JWK set; not together with `jwks_uri`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// Where its public keys are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
 }
 
 /// How a client renews access tokens.

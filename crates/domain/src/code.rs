@@ -5,11 +5,13 @@ use std::str::FromStr;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use menshen_token::{ClientId, Scope, Thumbprint, Timestamp, UserId};
+use menshen_token::{ClientId, Scope, SessionId, Thumbprint, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::SecretHash;
-use crate::session::Device;
+use crate::claim::ClaimsRequest;
+use crate::session::{Authentication, Device};
 
 /// A code that was issued: what it stands for once redeemed.
 #[derive(Clone, Debug)]
@@ -20,23 +22,42 @@ pub struct AuthorizationCode {
     pub client_id: ClientId,
     /// Who signed in.
     pub user_id: UserId,
+    /// Who they are to that client.
+    pub subject: UserId,
+    /// The session that it joins; without one, redeeming it opens a session.
+    pub session_id: Option<SessionId>,
     /// What was allowed.
     pub scope: Scope,
+    /// Whom the access tokens are for.
+    pub audience: Vec<String>,
+    /// Where it was sent; the redeemer must say the same (RFC 6749 section 4.1.3).
+    pub redirect_uri: Option<String>,
+    /// What the ID token must say.
+    pub openid: OpenIdRequest,
     /// What the redeemer must know.
     pub challenge: Option<CodeChallenge>,
     /// The key that the redeemer must prove possession of (RFC 9449 section 10).
     pub confirmation: Option<Thumbprint>,
     /// Where the user signed in.
     pub device: Device,
-    /// How (RFC 8176).
-    pub amr: Vec<String>,
-    /// When the user proved who they are.
-    pub auth_time: Timestamp,
+    /// When and how.
+    pub authentication: Authentication,
     /// The user's [`crate::User::sign_in_epoch`], read together with the password hash that the
     /// user proved to know.
     pub sign_in_epoch: u64,
     /// From then on it is worth nothing.
     pub expires_at: Timestamp,
+}
+
+/// What an authorization request asks of the ID token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdRequest {
+    /// `nonce`, to be given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The claims asked for by name.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
 }
 
 /// An S256 code challenge (RFC 7636 section 4.2); `plain` is not supported.

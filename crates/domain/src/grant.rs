@@ -3,9 +3,10 @@
 use menshen_token::{ClientId, GrantId, Reason, Scope, SessionId, Thumbprint, Timestamp, UserId};
 
 use crate::SecretHash;
+use crate::claim::ClaimsRequest;
 use crate::mac_key::MacKeyId;
 use crate::refresh_token::{Generation, Seed};
-use crate::session::Ended;
+use crate::session::{Authentication, Ended};
 
 /// What a session allowed one client.
 #[derive(Clone, Debug)]
@@ -18,10 +19,16 @@ pub struct Grant {
     pub user_id: UserId,
     /// Who may use it.
     pub client_id: ClientId,
+    /// `sub` of its tokens: who the user is to that client.
+    pub subject: UserId,
     /// What was allowed.
     pub scope: Scope,
     /// `aud` of its access tokens.
     pub audience: Vec<String>,
+    /// When and how the user had signed in.
+    pub authentication: Authentication,
+    /// The claims that the client asked for by name.
+    pub claims: ClaimsRequest,
     /// The secret that its refresh tokens derive from.
     pub seed: Seed,
     /// The MAC key that the current generation was derived with.

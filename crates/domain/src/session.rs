@@ -1,5 +1,7 @@
 //! One login of one user on one device.
 
+use std::time::Duration;
+
 use menshen_token::{ClientId, Reason, SessionId, Timestamp, UserId};
 
 /// One login of one user on one device.
@@ -9,22 +11,55 @@ pub struct Session {
     pub id: SessionId,
     /// Who signed in.
     pub user_id: UserId,
-    /// The client that opened it.
-    pub client_id: ClientId,
+    /// The client that opened it; `None` for one that a browser holds, which is for all of them.
+    pub client_id: Option<ClientId>,
     /// Where.
     pub device: Device,
-    /// When the user last proved who they are.
-    pub auth_time: Timestamp,
-    /// How (RFC 8176).
-    pub amr: Vec<String>,
+    /// When and how the user last proved who they are.
+    pub authentication: Authentication,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it was last used: the latest refresh of any of its grants.
     pub last_seen_at: Timestamp,
+    /// How long it may lie unused, when a browser holds it; the others die with their grants.
+    pub idle_lifetime: Option<Duration>,
     /// When it dies of age.
     pub absolute_expires_at: Timestamp,
     /// When and why it ended; `None` while it lives.
     pub ended: Option<Ended>,
+}
+
+impl Session {
+    /// Which lifetime is over at `now`, if one is.
+    pub fn expired(&self, now: Timestamp) -> Option<Reason> {
+        if now >= self.absolute_expires_at {
+            return Some(Reason::AbsoluteTimeout);
+        }
+        let idle = self.idle_lifetime.is_some_and(|idle| now >= self.last_seen_at + idle);
+        idle.then_some(Reason::IdleTimeout)
+    }
+}
+
+/// When and how somebody proved who they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authentication {
+    /// When.
+    pub time: Timestamp,
+    /// How (RFC 8176).
+    pub amr: Vec<String>,
+    /// How much that is worth, by a name that clients know.
+    pub acr: Option<String>,
+}
+
+impl Authentication {
+    /// The `acr` of a password alone.
+    pub const PASSWORD_ACR: &'static str = "urn:menshen:acr:password";
+
+    /// By a password.
+    pub fn by_password(time: Timestamp) -> Self {
+        let acr = Some(Self::PASSWORD_ACR.to_owned());
+        Self { time, amr: vec!["pwd".to_owned()], acr }
+    }
 }
 
 /// When and why something ended.

@@ -98,7 +98,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Verb::Secret { id } => {
             find(&database, &id).await?;
             let secret = Secret::from_random(database.random());
-            database.store.replace_client_secret(&id, &secret.hash()).await?;
+            database.store.replace_client_secret(&id, &secret.hash(), None).await?;
             output::done(&format!("{id} has a new secret"));
             show_once(&secret);
         }
@@ -122,13 +122,10 @@ async fn add(
     let policy = policy.policy();
     policy.check()?;
     let secret = (!public).then(|| Secret::from_random(database.random()));
+    let name = name.unwrap_or_else(|| id.to_string());
     let client = Client {
-        name: name.unwrap_or_else(|| id.to_string()),
-        id,
         secret_hash: secret.as_ref().map(Secret::hash),
-        policy,
-        created_at: database.now(),
-        disabled_at: None,
+        ..Client::new(id, name, policy, database.now())
     };
     match database.store.create_client(&client).await {
         Err(StoreError::Conflict(Which::ClientId)) => {

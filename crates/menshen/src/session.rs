@@ -76,7 +76,7 @@ async fn list(database: &Database, named: &str, as_json: bool) -> Result<()> {
     let row = |session: &Session| {
         vec![
             session.id.to_string(),
-            session.client_id.to_string(),
+            output::or_dash(session.client_id.as_ref().map(menshen_token::ClientId::as_str)),
             output::or_dash(session.device.name.as_deref()),
             output::or_dash(session.device.address.as_deref()),
             output::instant(session.created_at),

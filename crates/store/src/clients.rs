@@ -1,6 +1,6 @@
 //! Clients: the applications registered with us.
 
-use menshen_domain::client::ClientPolicy;
+use menshen_domain::client::{ClientMetadata, ClientPolicy};
 use menshen_domain::{Client, SecretHash};
 use menshen_token::{ClientId, Reason, Timestamp};
 
@@ -11,8 +11,9 @@ use crate::{Page, Receipt, Result, Store, Which};
 /// What [`read`] reads.
 macro_rules! columns {
     () => {
-        "clients.id, clients.name, clients.secret_hash, clients.policy, clients.created_at_ms, \
-         clients.disabled_at_ms"
+        "clients.id, clients.name, clients.secret_hash, clients.sealed_secret, \
+         clients.registration_token_hash, clients.metadata, clients.policy, \
+         clients.created_at_ms, clients.disabled_at_ms"
     };
 }
 pub(crate) use columns;
@@ -22,6 +23,9 @@ pub(crate) fn read(cells: &mut Cells<'_>) -> Result<Client> {
         id: cells.parse()?,
         name: cells.text()?,
         secret_hash: cells.optional()?,
+        sealed_secret: cells.optional_text()?,
+        registration_token_hash: cells.optional()?,
+        metadata: cells.json()?,
         policy: cells.json()?,
         created_at: cells.instant()?,
         disabled_at: cells.optional_instant()?,
@@ -32,13 +36,18 @@ impl Store {
     /// Registers a client. [`Which::ClientId`] may be taken.
     pub async fn create_client(&self, client: &Client) -> Result<()> {
         let sql = "INSERT INTO clients \
-            (id, name, secret_hash, policy, created_at_ms, disabled_at_ms) \
-            VALUES ($1, $2, $3, $4, $5, $6)";
+            (id, name, secret_hash, sealed_secret, registration_token_hash, metadata, \
+            backchannel_logout_uri, policy, created_at_ms, disabled_at_ms) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let insert = || {
             sqlx::query(sql)
                 .bind(client.id.as_str())
                 .bind(client.name.as_str())
                 .bind(client.secret_hash.as_ref().map(SecretHash::as_str))
+                .bind(client.sealed_secret.as_deref())
+                .bind(client.registration_token_hash.as_ref().map(SecretHash::as_str))
+                .bind(as_json(&client.metadata))
+                .bind(client.metadata.backchannel_logout_uri.as_deref())
                 .bind(as_json(&client.policy))
                 .bind(client.created_at.as_millis())
                 .bind(client.disabled_at.map(Timestamp::as_millis))
@@ -66,25 +75,35 @@ impl Store {
         rows.iter().map(|row| read(&mut Cells::of(row, "clients"))).collect()
     }
 
-    /// Replaces a client's name, policy or both; whether there is such a client. What is not
-    /// given stays as it is at that moment. Sessions and tokens that it has keep the lifetimes
-    /// they were given.
-    pub async fn change_client(
-        &self,
-        id: &ClientId,
-        name: Option<&str>,
-        policy: Option<&ClientPolicy>,
-    ) -> Result<bool> {
-        let sql = "UPDATE clients SET name = COALESCE($2, name), policy = COALESCE($3, policy) \
+    /// Changes a client; whether there is such a client. What is not given stays as it is at that
+    /// moment. Sessions and tokens that it has keep the lifetimes they were given.
+    pub async fn change_client(&self, id: &ClientId, change: &ClientChange) -> Result<bool> {
+        let sql = "UPDATE clients SET name = COALESCE($2, name), policy = COALESCE($3, policy), \
+            metadata = COALESCE($4, metadata), \
+            backchannel_logout_uri = CASE WHEN $4 IS NULL THEN backchannel_logout_uri ELSE $5 END \
             WHERE id = $1";
-        let update = || sqlx::query(sql).bind(id.as_str()).bind(name).bind(policy.map(as_json));
+        let uri = change.metadata.as_ref().and_then(|m| m.backchannel_logout_uri.as_deref());
+        let update = || {
+            sqlx::query(sql)
+                .bind(id.as_str())
+                .bind(change.name.as_deref())
+                .bind(change.policy.as_ref().map(as_json))
+                .bind(change.metadata.as_ref().map(as_json))
+                .bind(uri)
+        };
         self.database.change(update).await.map(|rows| rows > 0)
     }
 
-    /// Replaces a client's secret; whether there is such a client.
-    pub async fn replace_client_secret(&self, id: &ClientId, hash: &SecretHash) -> Result<bool> {
-        let sql = "UPDATE clients SET secret_hash = $2 WHERE id = $1";
-        let update = || sqlx::query(sql).bind(id.as_str()).bind(hash.as_str());
+    /// Replaces a client's secret, as a hash and, for assertions, sealed; whether there is such a
+    /// client.
+    pub async fn replace_client_secret(
+        &self,
+        id: &ClientId,
+        hash: &SecretHash,
+        sealed: Option<&str>,
+    ) -> Result<bool> {
+        let sql = "UPDATE clients SET secret_hash = $2, sealed_secret = $3 WHERE id = $1";
+        let update = || sqlx::query(sql).bind(id.as_str()).bind(hash.as_str()).bind(sealed);
         self.database.change(update).await.map(|rows| rows > 0)
     }
 
@@ -122,6 +141,17 @@ impl Store {
     }
 }
 
-fn as_json(policy: &ClientPolicy) -> String {
-    serde_json::to_string(policy).expect("a policy is strings and numbers")
+/// What is to be another about a client.
+#[derive(Clone, Debug, Default)]
+pub struct ClientChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it says about itself, all of it.
+    pub metadata: Option<ClientMetadata>,
+    /// What it may do, all of it.
+    pub policy: Option<ClientPolicy>,
+}
+
+fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("policy and metadata are strings, numbers and JSON")
 }

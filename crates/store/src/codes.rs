@@ -1,18 +1,19 @@
 //! Authorization codes (RFC 6749 section 4.1): issued once, redeemed once.
 
-use menshen_domain::code::{AuthorizationCode, CodeChallenge};
+use menshen_domain::code::{AuthorizationCode, OpenIdRequest};
 use menshen_domain::mac_key::MacKeyId;
-use menshen_domain::refresh_token::{Seed, Verdict};
+use menshen_domain::refresh_token::Seed;
 use menshen_domain::session::Device;
-use menshen_domain::{Client, SecretHash, User};
+use menshen_domain::{Client, SecretHash, Session, User};
 use menshen_token::{ClientId, GrantId, Reason, SessionId, Thumbprint, Timestamp};
 
 use crate::database::Tx;
-use crate::database::row::{Cells, as_column};
+use crate::database::row::Cells;
 use crate::revocations::{self, Covered};
-use crate::{Issued, Receipt, Result, Store, clients, users};
+use crate::{Issued, Receipt, Result, Store, clients, sessions, users};
 
-mod opening;
+mod issuing;
+pub(crate) mod opening;
 
 /// A code together with who redeems it and how.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Redemption {
     pub code: SecretHash,
     /// The client that redeems it; authenticated, when it is one that can be.
     pub client_id: ClientId,
+    /// `redirect_uri` (RFC 6749 section 4.1.3).
+    pub redirect_uri: Option<String>,
     /// `code_verifier` (RFC 7636 section 4.5).
     pub verifier: Option<String>,
     /// The key that the request proved possession of (RFC 9449).
@@ -45,16 +48,18 @@ pub struct Fresh {
 /// What became of a redemption.
 #[derive(Clone, Debug)]
 pub enum Redeemed {
-    /// A session was opened.
+    /// A session was opened or joined.
     Opened {
         /// What its first tokens are made from.
         issued: Box<Issued>,
+        /// What the ID token must say.
+        openid: OpenIdRequest,
         /// The sessions that had to give way, by the client's policy.
         displaced: Vec<Receipt>,
     },
     /// Nothing is given and nothing has changed.
     Refused(CodeRefusal),
-    /// The code had been redeemed before; the session that it opened has been ended.
+    /// The code had been redeemed before; what that opened has been ended.
     Replayed(Receipt),
 }
 
@@ -69,6 +74,10 @@ pub enum CodeRefusal {
     Superseded,
     /// It was issued to another client.
     WrongClient,
+    /// It was sent to another address than the request says.
+    WrongRedirect,
+    /// The session that it would join has ended.
+    SessionEnded(Reason),
     /// The verifier does not answer the challenge, or there is one without the other.
     WrongVerifier,
     /// It is bound to a key that the request did not prove possession of.
@@ -82,30 +91,32 @@ pub enum CodeRefusal {
 impl Store {
     /// Keeps a code that was just issued.
     pub async fn issue_code(&self, code: &AuthorizationCode) -> Result<()> {
-        let sql = "INSERT INTO authorization_codes (hash, client_id, user_id, scope, challenge, \
-            confirmation, device_name, device_platform, device_address, amr, auth_time_ms, \
-            sign_in_epoch, expires_at_ms) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-        let insert = || {
-            sqlx::query(sql)
-                .bind(code.hash.as_str())
-                .bind(code.client_id.as_str())
-                .bind(code.user_id.as_str())
-                .bind(code.scope.as_str())
-                .bind(code.challenge.as_ref().map(CodeChallenge::as_str))
-                .bind(code.confirmation.as_ref().map(Thumbprint::as_str))
-                .bind(code.device.name.as_deref())
-                .bind(code.device.platform.as_deref())
-                .bind(code.device.address.as_deref())
-                .bind(as_json(&code.amr))
-                .bind(code.auth_time.as_millis())
-                .bind(as_column(code.sign_in_epoch))
-                .bind(code.expires_at.as_millis())
-        };
-        self.database.change(insert).await.map(|_| ())
+        self.database.change(|| issuing::insert(code)).await.map(|_| ())
     }
 
-    /// Opens a session for a code: exactly once, whoever else tries at the same moment.
+    /// Keeps a code that answers a pushed request (RFC 9126 section 4), which is used up with it;
+    /// `false`, and no code, when somebody else was first.
+    pub async fn issue_code_for(
+        &self,
+        pushed: &SecretHash,
+        code: &AuthorizationCode,
+    ) -> Result<bool> {
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let sql = "DELETE FROM pushed_requests WHERE hash = $1";
+                    let used = tx.execute(sqlx::query(sql).bind(pushed.as_str())).await?;
+                    if used == 1 {
+                        tx.execute(issuing::insert(code)).await?;
+                    }
+                    Ok(used == 1)
+                })
+            })
+            .await
+    }
+
+    /// Opens a session for a code, or lets its client into the session that it names: exactly
+    /// once, whoever else tries at the same moment.
     pub async fn redeem_code(&self, redemption: &Redemption, now: Timestamp) -> Result<Redeemed> {
         // Guesses are turned away without a write transaction.
         if !self.knows_code(&redemption.code).await? {
@@ -121,26 +132,32 @@ impl Store {
                     if let Some(refusal) = judge_redeemer(&found.code, redemption) {
                         return Ok(Redeemed::Refused(refusal));
                     }
-                    if let Some(session_id) = found.redeemed_as {
-                        let (covered, reason) =
-                            (Covered::WholeSession(session_id), Reason::AuthorizationCodeReuse);
-                        let receipt = revocations::end(tx, &covered, reason, now).await?;
-                        return Ok(Redeemed::Replayed(receipt));
+                    if let Some(grant_id) = found.redeemed_as {
+                        return end_replayed(tx, &found.code, grant_id, now).await;
                     }
-                    if let Some(refusal) = judge_moment(&found, now) {
+                    let joined = match found.code.session_id {
+                        Some(id) => Some(sessions::locked(tx, id).await?),
+                        None => None,
+                    };
+                    if let Some(refusal) = judge_moment(&found, joined.as_ref(), now) {
                         return Ok(Redeemed::Refused(refusal));
                     }
-                    let sql = "UPDATE authorization_codes SET session_id = $2 \
-                    WHERE hash = $1 AND session_id IS NULL";
+                    let sql = "UPDATE authorization_codes SET grant_id = $2 \
+                        WHERE hash = $1 AND grant_id IS NULL";
                     let claim = sqlx::query(sql)
                         .bind(redemption.code.as_str())
-                        .bind(redemption.fresh.session_id.to_string());
+                        .bind(redemption.fresh.grant_id.to_string());
                     tx.execute(claim).await?;
-                    let displaced = opening::make_room(tx, &found.user, &found.client, now).await?;
-                    let mut lineage = opening::lineage(found, redemption, now);
-                    let issued = lineage.issue(Verdict::Rotate, tx.access_token_ceiling, now);
-                    opening::insert(tx, &lineage).await?;
-                    Ok(Redeemed::Opened { issued: Box::new(issued), displaced })
+                    let openid = found.code.openid.clone();
+                    let entry = opening::Entry {
+                        code: found.code,
+                        user: found.user,
+                        client: found.client,
+                        joined: joined.flatten(),
+                    };
+                    let (issued, displaced) =
+                        opening::open(tx, entry, &redemption.fresh, &redemption.proof, now).await?;
+                    Ok(Redeemed::Opened { issued: Box::new(issued), openid, displaced })
                 })
             })
             .await
@@ -158,7 +175,7 @@ impl Store {
 /// A code with everyone concerned.
 struct Found {
     code: AuthorizationCode,
-    redeemed_as: Option<SessionId>,
+    redeemed_as: Option<GrantId>,
     user: User,
     client: Client,
 }
@@ -176,9 +193,10 @@ async fn lock_parties(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<()> {
 
 async fn find(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Option<Found>> {
     let sql = concat!(
-        "SELECT codes.hash, codes.session_id, codes.client_id, codes.user_id, codes.scope, \
-         codes.challenge, codes.confirmation, codes.device_name, codes.device_platform, \
-         codes.device_address, codes.amr, codes.auth_time_ms, codes.sign_in_epoch, \
+        "SELECT codes.hash, codes.grant_id, codes.client_id, codes.user_id, codes.session_id, \
+         codes.subject, codes.scope, codes.audience, codes.redirect_uri, codes.challenge, \
+         codes.confirmation, codes.openid, codes.device_name, codes.device_platform, \
+         codes.device_address, codes.auth_time_ms, codes.amr, codes.acr, codes.sign_in_epoch, \
          codes.expires_at_ms, ",
         users::columns!(),
         ", ",
@@ -194,16 +212,20 @@ async fn find(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Option<Found>>
         hash,
         client_id: cells.parse()?,
         user_id: cells.parse()?,
+        session_id: cells.optional()?,
+        subject: cells.parse()?,
         scope: cells.parse()?,
+        audience: cells.json()?,
+        redirect_uri: cells.optional_text()?,
         challenge: cells.optional()?,
         confirmation: cells.optional()?,
+        openid: cells.json()?,
         device: Device {
             name: cells.optional_text()?,
             platform: cells.optional_text()?,
             address: cells.optional_text()?,
         },
-        amr: cells.json()?,
-        auth_time: cells.instant()?,
+        authentication: sessions::read_authentication(&mut cells)?,
         sign_in_epoch: cells.count()?,
         expires_at: cells.instant()?,
     };
@@ -223,6 +245,9 @@ fn judge_redeemer(code: &AuthorizationCode, redemption: &Redemption) -> Option<C
     if code.confirmation.is_some() && code.confirmation != redemption.proof {
         return Some(CodeRefusal::WrongKey);
     }
+    if code.redirect_uri != redemption.redirect_uri {
+        return Some(CodeRefusal::WrongRedirect);
+    }
     let answered = match (&code.challenge, &redemption.verifier) {
         (Some(challenge), Some(verifier)) => challenge.is_answered_by(verifier),
         (None, None) => true,
@@ -231,7 +256,16 @@ fn judge_redeemer(code: &AuthorizationCode, redemption: &Redemption) -> Option<C
     (!answered).then_some(CodeRefusal::WrongVerifier)
 }
 
-fn judge_moment(found: &Found, now: Timestamp) -> Option<CodeRefusal> {
+/// `joined` is the session that the code names, if it names one, and nothing when that is gone.
+fn judge_moment(
+    found: &Found,
+    joined: Option<&Option<Session>>,
+    now: Timestamp,
+) -> Option<CodeRefusal> {
+    let ended = joined.and_then(|joined| match joined {
+        None => Some(Reason::AbsoluteTimeout),
+        Some(session) => session.ended.map(|ended| ended.reason).or_else(|| session.expired(now)),
+    });
     if now >= found.code.expires_at {
         Some(CodeRefusal::Expired)
     } else if found.user.disabled_at.is_some() {
@@ -241,10 +275,22 @@ fn judge_moment(found: &Found, now: Timestamp) -> Option<CodeRefusal> {
     } else if found.client.disabled_at.is_some() {
         Some(CodeRefusal::ClientDisabled)
     } else {
-        None
+        ended.map(CodeRefusal::SessionEnded)
     }
 }
 
-fn as_json(amr: &[String]) -> String {
-    serde_json::to_string(amr).expect("strings always serialize")
+/// Ends what the first redemption opened: the session, or the one grant in a session that the
+/// code only joined.
+async fn end_replayed(
+    tx: &mut Tx<'_>,
+    code: &AuthorizationCode,
+    grant_id: GrantId,
+    now: Timestamp,
+) -> Result<Redeemed> {
+    let reason = Reason::AuthorizationCodeReuse;
+    let covered = match code.session_id {
+        Some(_) => Covered::Grant(grant_id),
+        None => Covered::SessionOf(grant_id),
+    };
+    revocations::end(tx, &covered, reason, now).await.map(Redeemed::Replayed)
 }

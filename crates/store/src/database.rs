@@ -189,10 +189,14 @@ async fn connect(options: &StoreOptions, dialect: Dialect, role: Role) -> Result
 /// Brings the schema up to date. Of several processes that open a new SQLite file at once, all
 /// but one fail the first time and find it done the second time.
 async fn migrate(writer: &AnyPool) -> Result<()> {
-    let core = include_str!("../migrations/0001_core.sql");
-    let core = SqlStr::from_static(core);
-    let core = Migration::new(1, "core".into(), MigrationType::Simple, core, false);
-    let migrator = Migrator::with_migrations(vec![core]);
+    let migration = |version, name: &'static str, sql| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    };
+    let migrator = Migrator::with_migrations(vec![
+        migration(1, "core", include_str!("../migrations/0001_core.sql")),
+        migration(2, "openid", include_str!("../migrations/0002_openid.sql")),
+    ]);
     let mut tried = 0;
     loop {
         tried += 1;

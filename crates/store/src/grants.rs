@@ -153,8 +153,9 @@ async fn lock_session_of(tx: &mut Tx<'_>, id: GrantId) -> Result<()> {
 /// What [`read`] reads.
 macro_rules! columns {
     () => {
-        "grants.id, grants.session_id, grants.user_id, grants.client_id, grants.scope, \
-         grants.audience, grants.seed, grants.mac_key_id, grants.generation, \
+        "grants.id, grants.session_id, grants.user_id, grants.client_id, grants.subject, \
+         grants.scope, grants.audience, grants.auth_time_ms, grants.amr, grants.acr, \
+         grants.claims, grants.seed, grants.mac_key_id, grants.generation, \
          grants.rotated_at_ms, grants.retry_key_hash, grants.confirmation, \
          grants.idle_expires_at_ms, grants.absolute_expires_at_ms, \
          grants.outlives_session_since_ms, grants.issued_at_ms, grants.access_expires_at_ms, \
@@ -169,8 +170,11 @@ fn read(cells: &mut Cells<'_>) -> Result<Grant> {
         session_id: cells.parse()?,
         user_id: cells.parse()?,
         client_id: cells.parse()?,
+        subject: cells.parse()?,
         scope: cells.parse()?,
         audience: cells.json()?,
+        authentication: sessions::read_authentication(cells)?,
+        claims: cells.json()?,
         seed: cells.parse()?,
         mac_key_id: cells.parse()?,
         generation: Generation(cells.count()?),

@@ -2,27 +2,35 @@
 
 mod clients;
 mod codes;
+mod consents;
 mod consumed;
 mod credentials;
 mod database;
 mod error;
 mod grants;
 mod mac_keys;
+mod opaque_tokens;
+mod pushed_requests;
 mod revocations;
 mod sessions;
 mod signing_keys;
 mod store;
+mod subjects;
 mod users;
 
+pub use clients::ClientChange;
 pub use codes::{CodeRefusal, Fresh, Redeemed, Redemption};
+pub use consents::Consent;
 pub use consumed::OneTime;
 pub use credentials::throttle::{Admission, Attempt};
 pub use error::{Outage, StoreError, Which};
 pub use grants::{Issued, Refreshed};
 pub use mac_keys::{AddMacKey, SealedMacKey};
+pub use pushed_requests::PushedRequest;
 pub use revocations::feed_streams::FeedStream;
 pub use revocations::log::Head;
 pub use revocations::{Receipt, Target};
+pub use sessions::browser::{BrowserSignIn, SignedIn};
 pub use store::{Page, Store, StoreOptions};
 
 /// What every fallible method returns.

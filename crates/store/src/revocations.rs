@@ -18,7 +18,9 @@ mod ending;
 pub(crate) mod feed_streams;
 pub(crate) mod log;
 
-pub(crate) use ending::{Covered, end, end_expired, latest_of_user, lock, raise_cut_off};
+pub(crate) use ending::{
+    Covered, aliases_of_user, end, end_expired, latest_of_user, lock, raise_cut_off,
+};
 
 /// What is to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

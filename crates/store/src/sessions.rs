@@ -1,12 +1,17 @@
-//! Sessions: reading them. They are opened by redeeming a code and ended by the revocation log.
+//! Sessions: reading them. They are opened by redeeming a code or by signing in in a browser, and
+//! ended by the revocation log.
+
+use std::time::Duration;
 
 use menshen_domain::Session;
-use menshen_domain::session::{Device, Ended};
+use menshen_domain::session::{Authentication, Device, Ended};
 use menshen_token::{SessionId, UserId};
 
+use crate::database::Tx;
 use crate::database::row::Cells;
 use crate::{Page, Result, Store};
 
+pub(crate) mod browser;
 mod expiry;
 
 /// What [`read`] reads.
@@ -14,8 +19,9 @@ macro_rules! columns {
     () => {
         "sessions.id, sessions.user_id, sessions.client_id, sessions.device_name, \
          sessions.device_platform, sessions.device_address, sessions.auth_time_ms, sessions.amr, \
-         sessions.created_at_ms, sessions.last_seen_at_ms, sessions.absolute_expires_at_ms, \
-         sessions.ended_at_ms, sessions.ended_reason"
+         sessions.acr, sessions.created_at_ms, sessions.last_seen_at_ms, \
+         sessions.idle_lifetime_ms, sessions.absolute_expires_at_ms, sessions.ended_at_ms, \
+         sessions.ended_reason"
     };
 }
 pub(crate) use columns;
@@ -24,19 +30,24 @@ pub(crate) fn read(cells: &mut Cells<'_>) -> Result<Session> {
     Ok(Session {
         id: cells.parse()?,
         user_id: cells.parse()?,
-        client_id: cells.parse()?,
+        client_id: cells.optional()?,
         device: Device {
             name: cells.optional_text()?,
             platform: cells.optional_text()?,
             address: cells.optional_text()?,
         },
-        auth_time: cells.instant()?,
-        amr: cells.json()?,
+        authentication: read_authentication(cells)?,
         created_at: cells.instant()?,
         last_seen_at: cells.instant()?,
+        idle_lifetime: cells.optional_count()?.map(Duration::from_millis),
         absolute_expires_at: cells.instant()?,
         ended: read_ended(cells)?,
     })
+}
+
+pub(crate) fn read_authentication(cells: &mut Cells<'_>) -> Result<Authentication> {
+    let (time, amr, acr) = (cells.instant()?, cells.json()?, cells.optional_text()?);
+    Ok(Authentication { time, amr, acr })
 }
 
 /// Two columns that are there together or not at all.
@@ -87,7 +98,16 @@ impl Store {
     }
 }
 
-fn read_with_last_use(cells: &mut Cells<'_>) -> Result<Session> {
+/// The session of this id, kept from everyone else until the commit; `None` when it is long gone.
+pub(crate) async fn locked(tx: &mut Tx<'_>, id: SessionId) -> Result<Option<Session>> {
+    let lock = "SELECT id FROM sessions WHERE id = $1 FOR UPDATE";
+    tx.lock(sqlx::query(lock).bind(id.to_string())).await?;
+    let sql = concat!("SELECT ", columns!(), ", ", last_use!(), " FROM sessions WHERE id = $1");
+    let row = sqlx::query(sql).bind(id.to_string()).fetch_optional(tx.db()).await?;
+    row.map(|row| read_with_last_use(&mut Cells::of(&row, "sessions"))).transpose()
+}
+
+pub(crate) fn read_with_last_use(cells: &mut Cells<'_>) -> Result<Session> {
     let mut session = read(cells)?;
     if let Some(last_use) = cells.optional_instant()? {
         session.last_seen_at = session.last_seen_at.max(last_use);

@@ -123,9 +123,12 @@ impl Store {
                         return revocations::nothing_left(tx).await.map(Some);
                     }
                     revocations::raise_cut_off(tx, id, before).await?;
+                    let (expires_at, reason) = (latest.rule_expires_at(now), Reason::ClaimsChanged);
+                    for alias in revocations::aliases_of_user(tx, id).await? {
+                        let rule = Revocation::UserBefore(alias, before);
+                        revocations::append(tx, rule, reason, now, expires_at).await?;
+                    }
                     let rule = Revocation::UserBefore(id.clone(), before);
-                    let expires_at = latest.rule_expires_at(now);
-                    let reason = Reason::ClaimsChanged;
                     let entry = revocations::append(tx, rule, reason, now, expires_at).await?;
                     let seq = entry.seq;
                     Ok(Some(Receipt { seq, sessions: 0, grants: 0, appended: Some(entry) }))

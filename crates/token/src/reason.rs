@@ -57,6 +57,10 @@ reasons! {
     SignedInElsewhere = "signed_in_elsewhere", "You signed in on another device.";
     /// The user had as many sessions as allowed; this was the one longest unused.
     SessionLimit = "session_limit", "You signed in on too many devices.";
+    /// Somebody signed in with another account in the same browser.
+    AccountSwitched = "account_switched", "Another account signed in here.";
+    /// The user took back what they had allowed the app.
+    ConsentWithdrawn = "consent_withdrawn", "You took this app's access back.";
     /// Not used for longer than allowed.
     IdleTimeout = "idle_timeout", "You were signed out because the app was not used for a while.";
     /// As old as a session may become.

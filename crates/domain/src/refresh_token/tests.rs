@@ -6,8 +6,9 @@ use menshen_token::{Jwk, SessionId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::claim::ClaimsRequest;
 use crate::client::ClientPolicy;
-use crate::session::Ended;
+use crate::session::{Authentication, Ended};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
@@ -37,8 +38,11 @@ fn grant(generation: u64) -> Grant {
         session_id: SessionId::from_bytes([6; 16]),
         user_id: "ada".parse().expect("valid"),
         client_id: "app".parse().expect("valid"),
+        subject: "ada".parse().expect("valid"),
         scope: "openid".parse().expect("valid"),
         audience: Vec::new(),
+        authentication: Authentication::by_password(NOW),
+        claims: ClaimsRequest::default(),
         seed: seed(),
         mac_key_id: "aaaaaaaa".parse().expect("valid"),
         generation: Generation(generation),
@@ -55,14 +59,8 @@ fn grant(generation: u64) -> Grant {
 }
 
 fn client() -> Client {
-    Client {
-        id: "app".parse().expect("valid"),
-        name: "App".to_owned(),
-        secret_hash: None,
-        policy: ClientPolicy::default(),
-        created_at: NOW,
-        disabled_at: None,
-    }
+    let id = "app".parse().expect("valid");
+    Client::new(id, "App".to_owned(), ClientPolicy::default(), NOW)
 }
 
 fn present(generation: u64) -> Presentation {

@@ -85,6 +85,7 @@ impl PolicyFlags {
             require_dpop: self.require_dpop,
             sessions,
             keeps_offline_access: !self.ends_offline_access,
+            ..ClientPolicy::default()
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
-use menshen_domain::client::{Client, ClientPolicy};
+use menshen_domain::client::{Client, ClientMetadata, ClientPolicy};
 use menshen_token::ClientId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,9 +52,12 @@ pub(crate) struct ClientChange {
     /// policy.
     #[schema(value_type = Option<Policy>)]
     policy: Option<ClientPolicy>,
+    /// All that it says about itself, by the names of RFC 7591. Without it, that stays.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<ClientMetadata>,
 }
 
-/// Change name and policy
+/// Change name, metadata and policy
 ///
 /// Sessions and tokens that there are keep the lifetimes they were given.
 #[utoipa::path(
@@ -77,8 +80,9 @@ pub(crate) async fn patch(
         find(&app, &id).await?;
         app.keyring.tend(policy.algorithm, app.now()).await?;
     }
-    let (name, policy) = (change.name.as_deref(), change.policy.as_ref());
-    if !app.store.change_client(&client, name, policy).await? {
+    let ClientChange { name, policy, metadata } = change;
+    let change = menshen_store::ClientChange { name, policy, metadata };
+    if !app.store.change_client(&client, &change).await? {
         return Err(NO_CLIENT);
     }
     app.clients.forget(&client);
@@ -107,7 +111,7 @@ pub(crate) async fn replace_secret(
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>), ApiError> {
     let id = parse(&id)?;
     let (secret, hash) = new_secret(&app);
-    if !app.store.replace_client_secret(&id, &hash).await? {
+    if !app.store.replace_client_secret(&id, &hash, None).await? {
         return Err(NO_CLIENT);
     }
     app.clients.forget(&id);

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use menshen_domain::client::{Client, ClientPolicy};
+use menshen_domain::client::{Client, ClientMetadata, ClientPolicy};
 use menshen_domain::{Secret, SecretHash};
 use menshen_store::StoreError;
 use menshen_token::ClientId;
@@ -27,6 +27,9 @@ pub(crate) struct ClientBody {
     name: String,
     /// Whether it has a secret and must authenticate.
     confidential: bool,
+    /// What it says about itself, by the names of RFC 7591.
+    #[schema(value_type = Object)]
+    metadata: ClientMetadata,
     #[schema(value_type = Policy)]
     policy: ClientPolicy,
     #[schema(format = DateTime)]
@@ -42,6 +45,7 @@ impl From<Client> for ClientBody {
             confidential: client.is_confidential(),
             id: client.id,
             name: client.name,
+            metadata: client.metadata,
             policy: client.policy,
             created_at: instant(client.created_at),
             disabled_at: client.disabled_at.map(instant),
@@ -83,6 +87,10 @@ pub(crate) struct NewClient {
     /// Whether it can keep a secret, and gets one.
     #[serde(default)]
     confidential: bool,
+    /// What it says about itself, by the names of RFC 7591: `redirect_uris` and the like.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    metadata: ClientMetadata,
     #[serde(default)]
     #[schema(value_type = Policy)]
     policy: ClientPolicy,
@@ -121,12 +129,9 @@ pub(crate) async fn post(
     let secret = new.confidential.then(|| Secret::from_random(app.random()));
     app.keyring.tend(new.policy.algorithm, app.now()).await?;
     let client = Client {
-        id,
-        name: new.name,
         secret_hash: secret.as_ref().map(Secret::hash),
-        policy: new.policy,
-        created_at: app.now(),
-        disabled_at: None,
+        metadata: new.metadata,
+        ..Client::new(id, new.name, new.policy, app.now())
     };
     match app.store.create_client(&client).await {
         Ok(()) => {}

@@ -29,7 +29,7 @@ pub(crate) struct SessionBody {
     user_id: UserId,
     /// The client that opened it.
     #[schema(value_type = String)]
-    client_id: ClientId,
+    client_id: Option<ClientId>,
     device_name: Option<String>,
     platform: Option<String>,
     address: Option<String>,

@@ -7,9 +7,9 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
-use menshen_domain::code::{AuthorizationCode, CodeChallenge};
+use menshen_domain::code::{AuthorizationCode, CodeChallenge, OpenIdRequest};
 use menshen_domain::credential::{MAX_PASSWORD_BYTES, PasswordHash, PasswordVerdict};
-use menshen_domain::session::Device;
+use menshen_domain::session::{Authentication, Device};
 use menshen_domain::user::Username;
 use menshen_domain::{Client, Secret, User};
 use menshen_store::{Admission, Attempt};
@@ -17,7 +17,7 @@ use menshen_token::dpop::Proof;
 use menshen_token::{Scope, Thumbprint};
 use serde_json::json;
 
-use super::client_auth;
+use super::{client_auth, subject};
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::form::Form;
@@ -59,14 +59,18 @@ pub(crate) async fn post(
         .issue_code(&AuthorizationCode {
             hash: code.hash(),
             client_id: client.id.clone(),
+            subject: subject::of(&app, &client, &user.id).await?,
             user_id: user.id,
+            session_id: None,
+            audience: client.policy.audience.clone(),
+            redirect_uri: None,
+            openid: OpenIdRequest::default(),
             sign_in_epoch: user.sign_in_epoch,
             scope,
             challenge,
             confirmation,
             device,
-            amr: vec!["pwd".to_owned()],
-            auth_time: now,
+            authentication: Authentication::by_password(now),
             expires_at: now + app.config.code_lifetime,
         })
         .await?;

@@ -6,5 +6,6 @@ pub(crate) mod discovery;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod revoke;
+pub(crate) mod subject;
 pub(crate) mod token;
 pub(crate) mod userinfo;

@@ -19,13 +19,10 @@ pub(super) async fn first_client(app: &App) -> Result<Option<Secret>, StoreError
         renewal: Renewal::None,
         ..ClientPolicy::default()
     };
+    let id = "admin".parse().expect("a client id");
     let client = Client {
-        id: "admin".parse().expect("a client id"),
-        name: "Administrator".to_owned(),
         secret_hash: Some(secret.hash()),
-        policy,
-        created_at: app.now(),
-        disabled_at: None,
+        ..Client::new(id, "Administrator".to_owned(), policy, app.now())
     };
     match app.store.create_client(&client).await {
         Ok(()) => Ok(Some(secret)),

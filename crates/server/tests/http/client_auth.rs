@@ -90,7 +90,7 @@ async fn a_new_secret_is_the_only_one() {
     server.add_confidential("robot", |_| ()).await;
     let hash = menshen_domain::SecretHash::of(b"new");
     let id = "robot".parse().expect("valid");
-    assert!(server.app.store.replace_client_secret(&id, &hash).await.expect("replaced"));
+    assert!(server.app.store.replace_client_secret(&id, &hash, None).await.expect("replaced"));
     let old = server.call("POST", "/token").basic("robot", SECRET).form(FORM).send().await;
     assert_eq!(old.verdict(), "401 invalid_client");
     let new = server.call("POST", "/token").basic("robot", "new").form(FORM).send().await;

@@ -118,17 +118,14 @@ impl Node {
 }
 
 fn client(id: &str, scope: &str, now: Timestamp) -> Client {
+    let policy = ClientPolicy {
+        scope: scope.parse().expect("a scope"),
+        renewal: Renewal::None,
+        ..ClientPolicy::default()
+    };
     Client {
-        id: id.parse().expect("a client id"),
-        name: id.to_owned(),
         secret_hash: Some(Secret::new("secret".to_owned()).hash()),
-        policy: ClientPolicy {
-            scope: scope.parse().expect("a scope"),
-            renewal: Renewal::None,
-            ..ClientPolicy::default()
-        },
-        created_at: now,
-        disabled_at: None,
+        ..Client::new(id.parse().expect("a client id"), id.to_owned(), policy, now)
     }
 }
 
@@ -351,8 +348,7 @@ async fn acknowledgements_are_counted_in_the_receipt() {
     assert_eq!(node.acknowledge(&other, &name, 2).await, 404);
     assert_eq!(node.acknowledge(&token, "nobody", 2).await, 404);
     let ((receipt, _), ()) = tokio::join!(revoke("wait=20"), async {
-        assert_eq!(positions(stream.frame().await), ("append", vec![1]));
-        while positions(stream.frame().await).1 != [3] {}
+        while !positions(stream.frame().await).1.contains(&3) {}
         assert_eq!(node.acknowledge(&token, &name, 4).await, 400, "nobody has read that");
         assert_eq!(node.acknowledge(&token, &name, 3).await, 204);
         assert_eq!(node.acknowledge(&token, &name, 2).await, 204, "late, and known");

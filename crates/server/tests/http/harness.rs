@@ -150,14 +150,10 @@ impl Server {
             ..ClientPolicy::default()
         };
         adjust(&mut policy);
-        let client = Client {
-            id: id.parse().expect("a client id"),
-            name: id.to_owned(),
-            secret_hash: secret.map(|secret| secret.hash()),
-            policy,
-            created_at: self.now(),
-            disabled_at: None,
-        };
+        let id = id.parse().expect("a client id");
+        let name = format!("{id}");
+        let mut client = Client::new(id, name, policy, self.now());
+        client.secret_hash = secret.map(|secret| secret.hash());
         self.app.store.create_client(&client).await.expect("created");
     }
 
@@ -360,6 +356,7 @@ fn redact(body: &mut Value) {
     let drawn = [
         "access_token",
         "refresh_token",
+        "id_token",
         "logout_handle",
         "authorization_code",
         "jti",

@@ -58,6 +58,12 @@ impl<'r> Cells<'r> {
         u64::try_from(self.integer()?).map_err(|_| self.corrupt())
     }
 
+    pub(crate) fn optional_count(&mut self) -> Result<Option<u64>> {
+        let index = self.step();
+        let number: Option<i64> = self.row.try_get(index).map_err(|_| self.corrupt())?;
+        number.map(u64::try_from).transpose().map_err(|_| self.corrupt())
+    }
+
     pub(crate) fn seq(&mut self) -> Result<Seq> {
         self.count().map(Seq)
     }

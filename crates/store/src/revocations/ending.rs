@@ -19,12 +19,14 @@ pub(crate) enum Covered {
     Session(SessionId),
     /// A session and all its grants.
     WholeSession(SessionId),
+    /// The session of a grant, and all its grants.
+    SessionOf(GrantId),
     /// All that a user has.
     User(UserId),
     /// All that a client has, and the sessions it opened in which nothing else lives.
     Client(ClientId),
-    /// A grant whose time is over, and its session when nothing else lives in it, whoever
-    /// opened it.
+    /// A grant whose time is over, and its session when nothing else lives in it, whichever app
+    /// opened it. A session that a browser holds has a lifetime of its own.
     ExpiredGrant(GrantId),
 }
 
@@ -39,6 +41,7 @@ pub(crate) async fn end(
     end_sign_ins(tx, covered).await?;
     let latest = latest(tx, covered).await?;
     let offline = offline_grants(tx, covered).await?;
+    let aliases = aliases(tx, covered).await?;
     let (sessions, grants) = close(tx, covered, reason, now).await?;
     // A client has tokens that belong to no grant: those it got for itself.
     if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
@@ -47,6 +50,10 @@ pub(crate) async fn end(
     for (grant_id, access_expires_at) in offline {
         let expires_at = access_expires_at.max(now) + MAX_LEEWAY;
         append(tx, Revocation::Grant(grant_id), reason, now, expires_at).await?;
+    }
+    for alias in aliases {
+        let rule = Revocation::UserBefore(alias, latest.cut_off(now));
+        append(tx, rule, reason, now, latest.rule_expires_at(now)).await?;
     }
     let entry = append_rule(tx, covered, &latest, reason, now).await?;
     Ok(Receipt { seq: entry.seq, sessions, grants, appended: Some(entry) })
@@ -62,6 +69,22 @@ async fn end_sign_ins(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
         _ => return Ok(()),
     };
     tx.execute(sqlx::query(sql).bind(covered.id())).await.map(|_| ())
+}
+
+/// The pairwise subjects by which tokens of a user's live grants call them.
+async fn aliases(tx: &mut Tx<'_>, covered: &Covered) -> Result<Vec<UserId>> {
+    match covered {
+        Covered::User(id) => aliases_of_user(tx, id).await,
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The same for a user who is locked.
+pub(crate) async fn aliases_of_user(tx: &mut Tx<'_>, id: &UserId) -> Result<Vec<UserId>> {
+    let sql = "SELECT DISTINCT subject FROM grants \
+        WHERE user_id = $1 AND subject <> $1 AND ended_at_ms IS NULL ORDER BY subject";
+    let rows = sqlx::query(sql).bind(id.as_str()).fetch_all(tx.db()).await?;
+    rows.iter().map(|row| Cells::of(row, "grants").parse()).collect()
 }
 
 /// Ends a session or grant whose time is over. No rule is needed, because none of its tokens
@@ -130,6 +153,10 @@ async fn append_rule(
     let rule = match covered {
         Covered::Grant(id) | Covered::ExpiredGrant(id) => Revocation::Grant(*id),
         Covered::Session(id) | Covered::WholeSession(id) => Revocation::Session(*id),
+        Covered::SessionOf(id) => match session_of(tx, *id).await? {
+            Some(id) => Revocation::Session(id),
+            None => Revocation::Grant(*id),
+        },
         Covered::User(id) => {
             raise_cut_off(tx, id, cut_off).await?;
             Revocation::UserBefore(id.clone(), cut_off)
@@ -140,6 +167,12 @@ async fn append_rule(
         }
     };
     append(tx, rule, reason, now, expires_at).await
+}
+
+async fn session_of(tx: &mut Tx<'_>, id: GrantId) -> Result<Option<SessionId>> {
+    let sql = "SELECT session_id FROM grants WHERE id = $1";
+    let row = sqlx::query(sql).bind(id.to_string()).fetch_optional(tx.db()).await?;
+    row.map(|row| Cells::of(&row, "grants").parse()).transpose()
 }
 
 /// Locks everything that may be covered, in the order that everyone follows.
@@ -176,10 +209,12 @@ async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
 
 /// The live grants whose tokens do not name the session that ends, and when those expire.
 async fn offline_grants(tx: &mut Tx<'_>, covered: &Covered) -> Result<Vec<(GrantId, Timestamp)>> {
-    let Covered::WholeSession(id) = covered else { return Ok(Vec::new()) };
-    let sql = "SELECT id, access_expires_at_ms FROM grants WHERE session_id = $1 \
+    if !matches!(covered, Covered::WholeSession(_) | Covered::SessionOf(_)) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, access_expires_at_ms FROM grants WHERE {} \
         AND outlives_session_since_ms IS NOT NULL AND ended_at_ms IS NULL ORDER BY id";
-    let rows = sqlx::query(sql).bind(id.to_string()).fetch_all(tx.db()).await?;
+    let rows = covered.statement(sql, covered.grants()).fetch_all(tx.db()).await?;
     rows.iter()
         .map(|row| {
             let mut cells = Cells::of(row, "grants");
@@ -211,6 +246,7 @@ impl Covered {
     fn sessions(&self) -> &'static str {
         match self {
             Self::Session(_) | Self::WholeSession(_) => "id = $1",
+            Self::SessionOf(_) => "id = (SELECT session_id FROM grants WHERE id = $1)",
             Self::User(_) => "user_id = $1",
             Self::Client(_) => {
                 "client_id = $1 AND NOT EXISTS (SELECT 1 FROM grants \
@@ -224,7 +260,7 @@ impl Covered {
                  AND grants.ended_at_ms IS NULL AND grants.outlives_session_since_ms IS NULL)"
             }
             Self::ExpiredGrant(_) => {
-                "id = (SELECT session_id FROM grants WHERE id = $1) \
+                "id = (SELECT session_id FROM grants WHERE id = $1) AND cookie_hash IS NULL \
                  AND NOT EXISTS (SELECT 1 FROM grants \
                  WHERE grants.session_id = sessions.id AND grants.id <> $1 \
                  AND grants.ended_at_ms IS NULL AND grants.outlives_session_since_ms IS NULL)"
@@ -238,7 +274,7 @@ impl Covered {
             Self::Session(_) | Self::WholeSession(_) => "id = $1",
             Self::User(_) => "user_id = $1",
             Self::Client(_) => "client_id = $1",
-            Self::Grant(_) | Self::ExpiredGrant(_) => {
+            Self::Grant(_) | Self::ExpiredGrant(_) | Self::SessionOf(_) => {
                 "id = (SELECT session_id FROM grants WHERE id = $1)"
             }
         }
@@ -249,6 +285,7 @@ impl Covered {
         match self {
             Self::Session(_) => "session_id = $1 AND outlives_session_since_ms IS NULL",
             Self::WholeSession(_) => "session_id = $1",
+            Self::SessionOf(_) => "session_id = (SELECT session_id FROM grants WHERE id = $1)",
             Self::User(_) => "user_id = $1",
             Self::Client(_) => "client_id = $1",
             Self::Grant(_) | Self::ExpiredGrant(_) => "id = $1",
@@ -257,7 +294,7 @@ impl Covered {
 
     fn id(&self) -> String {
         match self {
-            Self::Grant(id) | Self::ExpiredGrant(id) => id.to_string(),
+            Self::Grant(id) | Self::ExpiredGrant(id) | Self::SessionOf(id) => id.to_string(),
             Self::Session(id) | Self::WholeSession(id) => id.to_string(),
             Self::User(id) => id.to_string(),
             Self::Client(id) => id.to_string(),

@@ -45,7 +45,42 @@ impl Store {
                 .await?;
             ended += receipt.sessions;
         }
+        ended += self.end_idle_browsers(now, limit).await?;
         Ok(ended)
+    }
+
+    /// Ends sessions that browsers hold and nobody has used, neither by the cookie nor by an app.
+    async fn end_idle_browsers(&self, now: Timestamp, limit: u32) -> Result<u64> {
+        let sql = "SELECT id FROM sessions \
+            WHERE ended_at_ms IS NULL AND sweep_at_ms <= $1 ORDER BY sweep_at_ms LIMIT $2";
+        let query = sqlx::query(sql).bind(now.as_millis()).bind(i64::from(limit));
+        let mut ended = 0;
+        for row in query.fetch_all(self.database.reader()).await? {
+            let id: SessionId = Cells::of(&row, "sessions").parse()?;
+            ended += self.end_idle_browser(id, now).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn end_idle_browser(&self, id: SessionId, now: Timestamp) -> Result<u64> {
+        self.database
+            .write(|tx| {
+                Box::pin(async move {
+                    let Some(session) = super::locked(tx, id).await? else { return Ok(0) };
+                    let idle = session.idle_lifetime.unwrap_or_default();
+                    if session.last_seen_at + idle > now {
+                        let sql = "UPDATE sessions SET sweep_at_ms = $2 WHERE id = $1";
+                        let look_again = (session.last_seen_at + idle).as_millis();
+                        let later = sqlx::query(sql).bind(id.to_string()).bind(look_again);
+                        tx.execute(later).await?;
+                        return Ok(0);
+                    }
+                    let (covered, reason) = (Covered::Session(id), Reason::IdleTimeout);
+                    let receipt = revocations::end_expired(tx, &covered, reason, now).await?;
+                    Ok(receipt.sessions)
+                })
+            })
+            .await
     }
 
     async fn grants_to_sweep(&self, now: Timestamp, limit: u32) -> Result<Vec<GrantId>> {
@@ -91,6 +126,32 @@ impl Store {
                 "DELETE FROM authorization_codes WHERE hash IN (SELECT hash \
                  FROM authorization_codes WHERE expires_at_ms <= $1 LIMIT $2)",
                 now - CODE,
+            ),
+            (
+                "DELETE FROM pushed_requests WHERE hash IN (SELECT hash \
+                 FROM pushed_requests WHERE expires_at_ms <= $1 LIMIT $2)",
+                now,
+            ),
+            (
+                "DELETE FROM device_authorizations WHERE device_code_hash IN \
+                 (SELECT device_code_hash FROM device_authorizations \
+                 WHERE expires_at_ms <= $1 LIMIT $2)",
+                now - CODE,
+            ),
+            (
+                "DELETE FROM mailed_links WHERE hash IN (SELECT hash \
+                 FROM mailed_links WHERE expires_at_ms <= $1 LIMIT $2)",
+                now,
+            ),
+            (
+                "DELETE FROM opaque_tokens WHERE hash IN (SELECT hash \
+                 FROM opaque_tokens WHERE expires_at_ms <= $1 LIMIT $2)",
+                now - GRACE,
+            ),
+            (
+                "DELETE FROM logout_deliveries WHERE id IN (SELECT id \
+                 FROM logout_deliveries WHERE finished_at_ms <= $1 LIMIT $2)",
+                now - MEMORY,
             ),
             (
                 "DELETE FROM consumed WHERE (kind, value) IN (SELECT kind, value \

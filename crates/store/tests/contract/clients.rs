@@ -1,8 +1,8 @@
 //! Clients.
 
-use menshen_domain::client::{ClientPolicy, SessionPolicy};
+use menshen_domain::client::{ClientMetadata, ClientPolicy, SessionPolicy};
 use menshen_domain::{Client, SecretHash};
-use menshen_store::{CodeRefusal, Page, Redeemed, StoreError, Which};
+use menshen_store::{ClientChange, CodeRefusal, Page, Redeemed, StoreError, Which};
 use menshen_token::{Reason, Revocation};
 use rstest::rstest;
 
@@ -29,20 +29,27 @@ async fn a_client_can_be_changed(#[values(Kind::Sqlite, Kind::Postgres)] kind: K
     let scene = Scene::new(kind).await;
     let app = scene.client("app", ClientPolicy::default()).await;
     let policy = ClientPolicy { retry_window_ms: 0, ..ClientPolicy::default() };
-    let renamed = scene.store.change_client(&app.id, Some("The app"), None).await;
-    assert!(renamed.expect("changed"));
-    let changed = scene.store.change_client(&app.id, None, Some(&policy)).await;
-    assert!(changed.expect("changed"));
+    let metadata = ClientMetadata {
+        backchannel_logout_uri: Some("https://app.example/logout".to_owned()),
+        ..ClientMetadata::default()
+    };
+    for change in [
+        ClientChange { name: Some("The app".to_owned()), ..ClientChange::default() },
+        ClientChange { policy: Some(policy.clone()), ..ClientChange::default() },
+        ClientChange { metadata: Some(metadata.clone()), ..ClientChange::default() },
+    ] {
+        assert!(scene.store.change_client(&app.id, &change).await.expect("changed"));
+    }
     let secret_hash = SecretHash::of(b"secret");
-    let replaced = scene.store.replace_client_secret(&app.id, &secret_hash).await;
+    let replaced = scene.store.replace_client_secret(&app.id, &secret_hash, None).await;
     assert!(replaced.expect("replaced"));
     let secret_hash = Some(secret_hash);
-    let changed = Client { name: "The app".to_owned(), policy, secret_hash, ..app };
+    let changed = Client { name: "The app".to_owned(), metadata, policy, secret_hash, ..app };
     assert_eq!(scene.store.find_client(&changed.id).await.expect("reads"), Some(changed));
     let none = client_id("none");
-    let policy = ClientPolicy::default();
-    assert!(!scene.store.change_client(&none, Some(""), Some(&policy)).await.expect("answers"));
-    let replaced = scene.store.replace_client_secret(&none, &SecretHash::of(b"")).await;
+    let change = ClientChange { name: Some(String::new()), ..ClientChange::default() };
+    assert!(!scene.store.change_client(&none, &change).await.expect("answers"));
+    let replaced = scene.store.replace_client_secret(&none, &SecretHash::of(b""), None).await;
     assert!(!replaced.expect("answers"));
 }
 

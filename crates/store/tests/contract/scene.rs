@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use menshen_domain::client::ClientPolicy;
-use menshen_domain::code::{AuthorizationCode, CodeChallenge};
+use menshen_domain::code::{AuthorizationCode, CodeChallenge, OpenIdRequest};
 use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
 use menshen_domain::refresh_token::{self, Generation, Presentation, Presented, Seed};
-use menshen_domain::session::Device;
+use menshen_domain::session::{Authentication, Device};
 use menshen_domain::{Client, SecretHash, User};
 use menshen_store::{Fresh, Issued, Page, Redeemed, Redemption, Refreshed, Store};
 use menshen_token::{
@@ -118,14 +118,7 @@ pub(crate) fn user(name: &str) -> User {
 }
 
 pub(crate) fn client(name: &str, policy: ClientPolicy) -> Client {
-    Client {
-        id: client_id(name),
-        name: name.to_owned(),
-        secret_hash: None,
-        policy,
-        created_at: START,
-        disabled_at: None,
-    }
+    Client::new(client_id(name), name.to_owned(), policy, START)
 }
 
 pub(crate) fn client_id(name: &str) -> ClientId {
@@ -143,12 +136,16 @@ pub(crate) fn code(user: &User, client: &Client, now: Timestamp) -> Authorizatio
         hash: SecretHash::of(&bytes()),
         client_id: client.id.clone(),
         user_id: user.id.clone(),
+        subject: user.id.clone(),
+        session_id: None,
         scope: scope("openid"),
+        audience: client.policy.audience.clone(),
+        redirect_uri: None,
+        openid: OpenIdRequest::default(),
         challenge: Some(challenge),
         confirmation: None,
         device: Device::new(Some("Ada's phone"), Some("ios"), Some("192.0.2.1".to_owned())),
-        amr: vec!["pwd".to_owned()],
-        auth_time: now,
+        authentication: Authentication::by_password(now),
         sign_in_epoch: user.sign_in_epoch,
         expires_at: now + Duration::from_mins(1),
     }
@@ -158,6 +155,7 @@ pub(crate) fn redemption(code: &AuthorizationCode) -> Redemption {
     Redemption {
         code: code.hash.clone(),
         client_id: code.client_id.clone(),
+        redirect_uri: code.redirect_uri.clone(),
         verifier: Some(VERIFIER.to_owned()),
         proof: code.confirmation.clone(),
         fresh: Fresh {
@@ -200,7 +198,7 @@ pub(crate) fn token(issued: &Issued) -> AccessToken {
     AccessToken {
         key_id: "key".parse().expect("valid"),
         issuer: "https://menshen.example".to_owned(),
-        subject: grant.user_id.clone(),
+        subject: grant.subject.clone(),
         audience: vec!["https://api.example".to_owned()],
         expires_at: issued.access_expires_at,
         issued_at: grant.issued_at,

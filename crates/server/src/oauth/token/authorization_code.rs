@@ -1,4 +1,5 @@
-//! `grant_type=authorization_code`: a code opens a session (RFC 6749 section 4.1.3).
+//! `grant_type=authorization_code`: a code opens a session, or lets its client into the one that a
+//! browser holds (RFC 6749 section 4.1.3).
 
 use axum::response::Response;
 use menshen_domain::SecretHash;
@@ -26,15 +27,17 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     let redemption = Redemption {
         code: SecretHash::of(code.as_bytes()),
         client_id: request.client.id.clone(),
+        redirect_uri: request.form.text("redirect_uri").map(str::to_owned),
         verifier: request.form.text("code_verifier").map(str::to_owned),
         proof: proof.clone(),
         fresh: fresh(app),
     };
     match app.store.redeem_code(&redemption, app.now()).await? {
-        Redeemed::Opened { issued, displaced } => {
+        Redeemed::Opened { issued, openid, displaced } => {
             displaced.iter().for_each(revoke::count);
-            let narrowing = Narrowing { scope: None, proof };
-            response::of_session(app, *issued, narrowing, Occasion::SignIn).await
+            let narrowing = Narrowing { proof, ..Narrowing::default() };
+            let occasion = Occasion::SignIn { nonce: openid.nonce };
+            response::of_session(app, *issued, narrowing, occasion).await
         }
         Redeemed::Refused(refusal) => Err(refused(request, refusal)),
         Redeemed::Replayed(receipt) => Err(replayed(request, &receipt)),
@@ -57,10 +60,12 @@ fn refused(request: &TokenRequest<'_>, refusal: CodeRefusal) -> OAuthError {
         | CodeRefusal::Expired
         | CodeRefusal::Superseded
         | CodeRefusal::WrongClient
+        | CodeRefusal::WrongRedirect
         | CodeRefusal::WrongVerifier => OAuthError::InvalidGrant(None),
         CodeRefusal::WrongKey => {
             OAuthError::InvalidDpopProof("the code is bound to a key that was not proved")
         }
+        CodeRefusal::SessionEnded(reason) => OAuthError::InvalidGrant(Some(reason)),
         CodeRefusal::UserDisabled => OAuthError::InvalidGrant(Some(Reason::UserDisabled)),
         CodeRefusal::ClientDisabled => OAuthError::InvalidClient,
     }

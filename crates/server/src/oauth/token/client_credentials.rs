@@ -45,5 +45,5 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         confirmation,
         custom: Map::new(),
     };
-    response::of_token(app, policy.algorithm, token, Extras::default()).await
+    response::of_token(app, client, token, Extras::default()).await
 }

@@ -40,6 +40,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     }
     let issued = app.store.renew(grant_id, app.now()).await?.ok_or(worthless(None))?;
     // A token may not grow by being exchanged.
-    let narrowing = Narrowing { scope: Some(scope.unwrap_or(token.scope)), proof };
+    let narrowing =
+        Narrowing { scope: Some(scope.unwrap_or(token.scope)), proof, ..Narrowing::default() };
     response::of_session(app, issued, narrowing, Occasion::Exchange).await
 }

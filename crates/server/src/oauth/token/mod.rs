@@ -3,8 +3,9 @@
 mod authorization_code;
 mod client_credentials;
 mod exchange;
+pub(crate) mod id_token;
 mod refresh_token;
-mod response;
+pub(crate) mod response;
 
 use std::net::{IpAddr, SocketAddr};
 

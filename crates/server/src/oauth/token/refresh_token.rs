@@ -40,7 +40,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     match app.store.refresh(presentation, &keys, app.now()).await? {
         Refreshed::Issued(issued) => {
             count(if issued.verdict == Verdict::Reissue { "reissue" } else { "rotate" });
-            let narrowing = Narrowing { scope, proof };
+            let narrowing = Narrowing { scope, proof, ..Narrowing::default() };
             response::of_session(app, *issued, narrowing, Occasion::Refresh).await
         }
         Refreshed::Refused(refusal) => Err(refused(request, grant_id, refusal)),

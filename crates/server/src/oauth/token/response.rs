@@ -4,8 +4,10 @@
 use axum::Json;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
-use menshen_domain::client::Renewal;
-use menshen_domain::{Secret, logout_handle, refresh_token};
+use menshen_domain::claim::{self, ClaimPlace};
+use menshen_domain::client::{AccessTokenFormat, Client, Renewal};
+use menshen_domain::mac_key::MacKeys;
+use menshen_domain::{Secret, SecretHash, logout_handle, refresh_token};
 use menshen_store::Issued;
 use menshen_token::{
     AccessToken, Algorithm, Jti, KeyId, MAX_TOKEN_BYTES, Scope, Thumbprint, Timestamp,
@@ -13,6 +15,7 @@ use menshen_token::{
 use serde::Serialize;
 
 use super::TokenRequest;
+use super::id_token::IdToken;
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::keyring::KeyringError;
@@ -22,10 +25,13 @@ use crate::sender;
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// On which occasion tokens are given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Occasion {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Occasion {
     /// A session was opened: its logout handle goes with them, this once.
-    SignIn,
+    SignIn {
+        /// What the ID token has to give back.
+        nonce: Option<String>,
+    },
     /// It was renewed by a refresh token.
     Refresh,
     /// An access token was exchanged for the next.
@@ -35,12 +41,14 @@ pub(super) enum Occasion {
 /// What a client gets.
 #[derive(Serialize)]
 struct TokenResponse<'a> {
-    access_token: String,
+    access_token: &'a str,
     token_type: &'static str,
     /// Seconds from now until the access token expires.
     expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
     scope: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     logout_handle: Option<&'a str>,
@@ -49,91 +57,186 @@ struct TokenResponse<'a> {
 }
 
 /// What the request narrows its access token to.
-pub(super) struct Narrowing {
+#[derive(Default)]
+pub(crate) struct Narrowing {
     /// The scope, when it asks for less than was allowed.
-    pub(super) scope: Option<Scope>,
+    pub(crate) scope: Option<Scope>,
+    /// Whom it is for, when that is fewer than was allowed (RFC 8707).
+    pub(crate) audience: Option<Vec<String>>,
     /// The key that it proved possession of.
-    pub(super) proof: Option<Thumbprint>,
+    pub(crate) proof: Option<Thumbprint>,
 }
 
 /// Gives the tokens of a session.
-pub(super) async fn of_session(
+pub(crate) async fn of_session(
     app: &App,
     issued: Issued,
     narrowing: Narrowing,
     occasion: Occasion,
 ) -> Result<Response, OAuthError> {
-    let Issued { grant, session, user, client, access_expires_at, .. } = issued;
     let mac_keys = app.keyring.mac_keys();
-    let refresh_token = match client.policy.renewal {
-        Renewal::RefreshToken => {
-            let Some(key) = mac_keys.find(&grant.mac_key_id) else {
-                tracing::error!(mac_key.id = %grant.mac_key_id, "the key of a grant is not here");
-                return Err(OAuthError::Unavailable);
-            };
-            Some(refresh_token::derive(key, grant.id, &grant.seed, grant.generation))
-        }
-        Renewal::AccessToken | Renewal::None => None,
-    };
-    let logout_handle =
-        (occasion == Occasion::SignIn).then(|| logout_handle::derive(&mac_keys, session.id));
-    let scope = narrowing.scope.unwrap_or(grant.scope);
-    let token = AccessToken {
-        key_id: unsigned(),
-        issuer: app.config.issuer().to_owned(),
-        subject: user.id,
-        audience: audience(app, &grant.audience, &scope),
-        expires_at: access_expires_at,
-        issued_at: grant.issued_at,
-        not_before: None,
-        jti: Jti::from_bytes(app.random()),
-        client_id: grant.client_id,
-        session_id: (!grant.outlives_session).then_some(session.id),
-        grant_id: Some(grant.id),
-        scope,
-        auth_time: Some(session.auth_time),
-        acr: None,
-        amr: session.amr,
-        roles: user.roles,
-        confirmation: grant.confirmation.or(narrowing.proof),
-        custom: user.claims,
+    let refresh_token = refresh_token(&issued, &mac_keys)?;
+    let is_sign_in = matches!(occasion, Occasion::SignIn { .. });
+    let logout_handle = is_sign_in.then(|| logout_handle::derive(&mac_keys, issued.session.id));
+    let mut token = access_token(app, &issued, narrowing);
+    let written = write(app, &issued.client, &mut token).await?;
+    let id_token = match &occasion {
+        Occasion::SignIn { nonce } => id_token(app, &issued, &token, &written, nonce).await?,
+        Occasion::Refresh => id_token(app, &issued, &token, &written, &None).await?,
+        Occasion::Exchange => None,
     };
     let extras = Extras {
         refresh_token,
+        id_token,
         logout_handle,
         issued_token_type: (occasion == Occasion::Exchange).then_some(ACCESS_TOKEN),
     };
-    of_token(app, client.policy.algorithm, token, extras).await
+    Ok(answer(app, &token, &written, &extras))
+}
+
+fn refresh_token(issued: &Issued, mac_keys: &MacKeys) -> Result<Option<Secret>, OAuthError> {
+    let grant = &issued.grant;
+    match issued.client.policy.renewal {
+        Renewal::RefreshToken => {}
+        Renewal::AccessToken | Renewal::None => return Ok(None),
+    }
+    let Some(key) = mac_keys.find(&grant.mac_key_id) else {
+        tracing::error!(mac_key.id = %grant.mac_key_id, "the key of a grant is not here");
+        return Err(OAuthError::Unavailable);
+    };
+    Ok(Some(refresh_token::derive(key, grant.id, &grant.seed, grant.generation)))
+}
+
+/// The access token of a grant, not signed yet.
+pub(crate) fn access_token(app: &App, issued: &Issued, narrowing: Narrowing) -> AccessToken {
+    let Issued { grant, session, user, client, access_expires_at, .. } = issued;
+    let scope = narrowing.scope.unwrap_or_else(|| grant.scope.clone());
+    let named = narrowing.audience.as_ref().unwrap_or(&grant.audience);
+    let custom = if client.policy.claims.is_empty() {
+        claim::beyond_standard(user)
+    } else {
+        claim::mapped(ClaimPlace::AccessToken, user, client, session)
+    };
+    AccessToken {
+        key_id: unsigned(),
+        issuer: app.config.issuer().to_owned(),
+        subject: grant.subject.clone(),
+        audience: audience(app, named, &scope),
+        expires_at: *access_expires_at,
+        issued_at: grant.issued_at,
+        not_before: None,
+        jti: Jti::from_bytes(app.random()),
+        client_id: grant.client_id.clone(),
+        session_id: (!grant.outlives_session).then_some(session.id),
+        grant_id: Some(grant.id),
+        scope,
+        auth_time: Some(grant.authentication.time),
+        acr: grant.authentication.acr.clone(),
+        amr: grant.authentication.amr.clone(),
+        roles: user.roles.clone(),
+        confirmation: grant.confirmation.clone().or(narrowing.proof),
+        custom,
+    }
+}
+
+/// The ID token that goes with an access token, when the scope asks for one.
+async fn id_token(
+    app: &App,
+    issued: &Issued,
+    token: &AccessToken,
+    written: &str,
+    nonce: &Option<String>,
+) -> Result<Option<String>, OAuthError> {
+    if !token.scope.contains("openid") {
+        return Ok(None);
+    }
+    let id_token = IdToken {
+        grant: &issued.grant,
+        session: &issued.session,
+        user: &issued.user,
+        client: &issued.client,
+        nonce: nonce.as_deref(),
+        access_token: Some(written),
+        code: None,
+    };
+    id_token.mint(app, app.now()).await.map(Some)
 }
 
 /// What goes with an access token.
 #[derive(Default)]
-pub(super) struct Extras {
+pub(crate) struct Extras {
     refresh_token: Option<Secret>,
+    id_token: Option<String>,
     logout_handle: Option<Secret>,
     issued_token_type: Option<&'static str>,
 }
 
-/// Signs an access token and gives it.
-pub(super) async fn of_token(
+/// Writes an access token for a client and gives it.
+pub(crate) async fn of_token(
     app: &App,
-    algorithm: Algorithm,
+    client: &Client,
     mut token: AccessToken,
     extras: Extras,
 ) -> Result<Response, OAuthError> {
-    let access_token = mint(app, algorithm, &mut token).await?;
+    let written = write(app, client, &mut token).await?;
+    Ok(answer(app, &token, &written, &extras))
+}
+
+fn answer(app: &App, token: &AccessToken, written: &str, extras: &Extras) -> Response {
     // As the token says it: in whole seconds.
     let expires_at = Timestamp::from_seconds(token.expires_at.as_seconds());
     let body = Json(TokenResponse {
-        access_token,
+        access_token: written,
         token_type: if token.confirmation.is_some() { "DPoP" } else { "Bearer" },
         expires_in: expires_at.since(app.now()).as_secs(),
         refresh_token: extras.refresh_token.as_ref().map(Secret::expose),
+        id_token: extras.id_token.as_deref(),
         scope: token.scope.as_str(),
         logout_handle: extras.logout_handle.as_ref().map(Secret::expose),
         issued_token_type: extras.issued_token_type,
     });
-    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+    ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// Writes an access token as its client gets it: signed, or as a reference to what is kept here.
+pub(crate) async fn write(
+    app: &App,
+    client: &Client,
+    token: &mut AccessToken,
+) -> Result<String, OAuthError> {
+    match client.policy.access_token_format {
+        AccessTokenFormat::Jwt => mint(app, client.policy.algorithm, token).await,
+        AccessTokenFormat::Opaque => {
+            let reference = Secret::from_random(app.random());
+            let written = format!("{OPAQUE_PREFIX}{}", reference.expose());
+            let hash = SecretHash::of(written.as_bytes());
+            app.store.keep_opaque_token(&hash, token).await?;
+            Ok(written)
+        }
+    }
+}
+
+/// What opaque access tokens begin with.
+pub(crate) const OPAQUE_PREFIX: &str = "mat_";
+
+/// Signs a payload; the first of an algorithm waits until a key has been made.
+///
+/// # Errors
+///
+/// The keyring's.
+pub(crate) async fn sign(
+    app: &App,
+    algorithm: Algorithm,
+    token_type: &str,
+    payload: &[u8],
+) -> Result<String, OAuthError> {
+    match app.keyring.sign(algorithm, token_type, payload) {
+        Err(KeyringError::NoKey(_)) => {
+            app.keyring.tend(algorithm, app.now()).await?;
+            Ok(app.keyring.sign(algorithm, token_type, payload)?)
+        }
+        signed => Ok(signed?),
+    }
 }
 
 /// Signs; the first token of an algorithm waits until a key has been made.
@@ -195,7 +298,7 @@ pub(super) fn audience(app: &App, policy: &[String], scope: &Scope) -> Vec<Strin
 pub(super) async fn proof(request: &TokenRequest<'_>) -> Result<Option<Thumbprint>, OAuthError> {
     let proof = sender::proof(request.app, &Method::POST, super::PATH, request.headers).await?;
     match proof {
-        None if request.client.policy.require_dpop => {
+        None if request.client.needs_proof() => {
             Err(OAuthError::InvalidDpopProof("a DPoP proof is required"))
         }
         proof => Ok(proof.map(|proof| proof.thumbprint)),
