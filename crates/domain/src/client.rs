@@ -93,6 +93,7 @@ impl Client {
 /// What a client may do and how its tokens are made. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a permission of its own")]
 pub struct ClientPolicy {
     /// Whether it is ours: may sign users in on its own screens, and needs no consent.
     pub first_party: bool,

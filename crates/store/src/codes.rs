@@ -156,7 +156,8 @@ impl Store {
                         joined: joined.flatten(),
                     };
                     let (issued, displaced) =
-                        opening::open(tx, entry, &redemption.fresh, &redemption.proof, now).await?;
+                        opening::open(tx, entry, &redemption.fresh, redemption.proof.as_ref(), now)
+                            .await?;
                     Ok(Redeemed::Opened { issued: Box::new(issued), openid, displaced })
                 })
             })

@@ -16,7 +16,9 @@ fn statements(file: &File) -> String {
 /// Names and types of all columns: the lines of a table that begin in lower case.
 fn columns(file: &File) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for line in statements(file).lines() {
+    let statements = statements(file);
+    let tables = statements.split(';').filter(|text| text.contains("CREATE TABLE"));
+    for line in tables.flat_map(str::lines) {
         let mut words = line.trim().trim_end_matches(',').split_whitespace();
         if let (true, Some(name), Some(kind)) = (line.starts_with(' '), words.next(), words.next())
             && name.starts_with(|first: char| first.is_ascii_lowercase())

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 /// Registration 1.0 section 2). Every member may be left out; one that we do not know is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in RFC 7591")]
 pub struct ClientMetadata {
     /// Where codes may be sent; compared letter by letter.
     #[serde(skip_serializing_if = "Vec::is_empty")]

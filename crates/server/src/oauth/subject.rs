@@ -24,7 +24,7 @@ pub(crate) async fn of(app: &App, client: &Client, user: &UserId) -> Result<User
 /// the redirect URIs; a client with several and no such document was refused at registration.
 fn sector(client: &Client) -> String {
     let metadata = &client.metadata;
-    let named = metadata.sector_identifier_uri.iter().chain(&metadata.redirect_uris);
+    let mut named = metadata.sector_identifier_uri.iter().chain(&metadata.redirect_uris);
     let host = |uri: &String| Url::parse(uri).ok()?.host_str().map(str::to_owned);
-    named.filter_map(host).next().unwrap_or_else(|| format!("client:{}", client.id))
+    named.find_map(host).unwrap_or_else(|| format!("client:{}", client.id))
 }

@@ -31,7 +31,7 @@ pub(crate) async fn open(
     tx: &mut Tx<'_>,
     entry: Entry,
     fresh: &Fresh,
-    proof: &Option<Thumbprint>,
+    proof: Option<&Thumbprint>,
     now: Timestamp,
 ) -> Result<(Issued, Vec<Receipt>)> {
     let is_new = entry.joined.is_none();
@@ -115,11 +115,11 @@ async fn most_recently_used(
 }
 
 /// The grant, and the session around it.
-fn lineage(entry: Entry, fresh: &Fresh, proof: &Option<Thumbprint>, now: Timestamp) -> Lineage {
+fn lineage(entry: Entry, fresh: &Fresh, proof: Option<&Thumbprint>, now: Timestamp) -> Lineage {
     let Entry { code, user, client, joined } = entry;
     // A public client's refresh tokens are bound to the key that it shows first (RFC 9449
     // section 5); a confidential one has its secret, and may change keys.
-    let shown = proof.clone().filter(|_| !client.is_confidential());
+    let shown = proof.cloned().filter(|_| !client.is_confidential());
     let policy = &client.policy;
     let own_limit = now + policy.absolute_lifetime();
     let session = joined.unwrap_or_else(|| Session {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use menshen_token::{GrantId, Reason, SessionId, Timestamp};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::database::Statement;
 use crate::database::row::Cells;
@@ -121,77 +122,58 @@ impl Store {
     /// Deletes rows that cannot matter any more, at most `limit` of each kind; how many.
     pub async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut deleted = self.compact(now - GRACE, limit).await?;
-        for (sql, before) in [
-            (
-                "DELETE FROM authorization_codes WHERE hash IN (SELECT hash \
-                 FROM authorization_codes WHERE expires_at_ms <= $1 LIMIT $2)",
-                now - CODE,
-            ),
-            (
-                "DELETE FROM pushed_requests WHERE hash IN (SELECT hash \
-                 FROM pushed_requests WHERE expires_at_ms <= $1 LIMIT $2)",
-                now,
-            ),
-            (
-                "DELETE FROM device_authorizations WHERE device_code_hash IN \
-                 (SELECT device_code_hash FROM device_authorizations \
-                 WHERE expires_at_ms <= $1 LIMIT $2)",
-                now - CODE,
-            ),
-            (
-                "DELETE FROM mailed_links WHERE hash IN (SELECT hash \
-                 FROM mailed_links WHERE expires_at_ms <= $1 LIMIT $2)",
-                now,
-            ),
-            (
-                "DELETE FROM opaque_tokens WHERE hash IN (SELECT hash \
-                 FROM opaque_tokens WHERE expires_at_ms <= $1 LIMIT $2)",
-                now - GRACE,
-            ),
-            (
-                "DELETE FROM logout_deliveries WHERE id IN (SELECT id \
-                 FROM logout_deliveries WHERE finished_at_ms <= $1 LIMIT $2)",
-                now - MEMORY,
-            ),
-            (
-                "DELETE FROM consumed WHERE (kind, value) IN (SELECT kind, value \
-                 FROM consumed WHERE expires_at_ms <= $1 LIMIT $2)",
-                now,
-            ),
-            (
-                "DELETE FROM login_attempts WHERE bucket IN (SELECT bucket \
-                 FROM login_attempts WHERE last_at_ms <= $1 LIMIT $2)",
-                now - DAY,
-            ),
-            (
-                "DELETE FROM familiar_addresses WHERE (user_id, address) IN (SELECT user_id, \
-                 address FROM familiar_addresses WHERE last_at_ms <= $1 LIMIT $2)",
-                now - FAMILIAR,
-            ),
-            (
-                "DELETE FROM feed_streams WHERE id IN (SELECT id \
-                 FROM feed_streams WHERE seen_at_ms <= $1 LIMIT $2)",
-                now - Duration::from_mins(1),
-            ),
-            (
-                "DELETE FROM signing_keys WHERE id IN (SELECT id \
-                 FROM signing_keys WHERE removed_at_ms <= $1 LIMIT $2)",
-                now - MEMORY,
-            ),
-            // Its grants go with it, so all of them must have ended as long ago.
-            (
-                "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
-                 WHERE ended_at_ms <= $1 AND NOT EXISTS (SELECT 1 FROM grants \
-                 WHERE grants.session_id = sessions.id \
-                 AND (grants.ended_at_ms IS NULL OR grants.ended_at_ms > $1)) LIMIT $2)",
-                now - MEMORY,
-            ),
-        ] {
-            let delete = || -> Statement {
-                sqlx::query(sql).bind(before.as_millis()).bind(i64::from(limit))
-            };
-            deleted += self.database.change(delete).await?;
+        for Kept { table, key, column, time } in KEPT {
+            let sql = format!(
+                "DELETE FROM {table} WHERE {key} IN \
+                 (SELECT {key_alone} FROM {table} WHERE {column} <= $1 LIMIT $2)",
+                key_alone = key.trim_matches(['(', ')']),
+            );
+            deleted += self.delete(&sql, now - *time, limit).await?;
         }
-        Ok(deleted)
+        // Its grants go with it, so all of them must have ended as long ago.
+        let sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+             WHERE ended_at_ms <= $1 AND NOT EXISTS (SELECT 1 FROM grants \
+             WHERE grants.session_id = sessions.id \
+             AND (grants.ended_at_ms IS NULL OR grants.ended_at_ms > $1)) LIMIT $2)";
+        Ok(deleted + self.delete(sql, now - MEMORY, limit).await?)
+    }
+
+    async fn delete(&self, sql: &str, before: Timestamp, limit: u32) -> Result<u64> {
+        let delete = || -> Statement {
+            let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+            sqlx::query(sql).bind(before.as_millis()).bind(i64::from(limit))
+        };
+        self.database.change(delete).await
     }
 }
+
+/// What is kept for a while after an instant.
+struct Kept {
+    table: &'static str,
+    key: &'static str,
+    column: &'static str,
+    time: Duration,
+}
+
+const fn kept(
+    table: &'static str,
+    key: &'static str,
+    column: &'static str,
+    time: Duration,
+) -> Kept {
+    Kept { table, key, column, time }
+}
+
+const KEPT: &[Kept] = &[
+    kept("authorization_codes", "hash", "expires_at_ms", CODE),
+    kept("pushed_requests", "hash", "expires_at_ms", Duration::ZERO),
+    kept("device_authorizations", "device_code_hash", "expires_at_ms", CODE),
+    kept("mailed_links", "hash", "expires_at_ms", Duration::ZERO),
+    kept("opaque_tokens", "hash", "expires_at_ms", GRACE),
+    kept("logout_deliveries", "id", "finished_at_ms", MEMORY),
+    kept("consumed", "(kind, value)", "expires_at_ms", Duration::ZERO),
+    kept("login_attempts", "bucket", "last_at_ms", DAY),
+    kept("familiar_addresses", "(user_id, address)", "last_at_ms", FAMILIAR),
+    kept("feed_streams", "id", "seen_at_ms", Duration::from_mins(1)),
+    kept("signing_keys", "id", "removed_at_ms", MEMORY),
+];

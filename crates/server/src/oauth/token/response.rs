@@ -81,8 +81,10 @@ pub(crate) async fn of_session(
     let mut token = access_token(app, &issued, narrowing);
     let written = write(app, &issued.client, &mut token).await?;
     let id_token = match &occasion {
-        Occasion::SignIn { nonce } => id_token(app, &issued, &token, &written, nonce).await?,
-        Occasion::Refresh => id_token(app, &issued, &token, &written, &None).await?,
+        Occasion::SignIn { nonce } => {
+            id_token(app, &issued, &token, &written, nonce.as_deref()).await?
+        }
+        Occasion::Refresh => id_token(app, &issued, &token, &written, None).await?,
         Occasion::Exchange => None,
     };
     let extras = Extras {
@@ -145,7 +147,7 @@ async fn id_token(
     issued: &Issued,
     token: &AccessToken,
     written: &str,
-    nonce: &Option<String>,
+    nonce: Option<&str>,
 ) -> Result<Option<String>, OAuthError> {
     if !token.scope.contains("openid") {
         return Ok(None);
@@ -155,7 +157,7 @@ async fn id_token(
         session: &issued.session,
         user: &issued.user,
         client: &issued.client,
-        nonce: nonce.as_deref(),
+        nonce,
         access_token: Some(written),
         code: None,
     };

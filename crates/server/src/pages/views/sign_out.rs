@@ -73,6 +73,8 @@ fn reason_key(reason: Reason) -> &'static str {
         Reason::AuthorizationCodeReuse => "reason-authorization-code-reuse",
         Reason::SignedInElsewhere => "reason-signed-in-elsewhere",
         Reason::SessionLimit => "reason-session-limit",
+        Reason::AccountSwitched => "reason-account-switched",
+        Reason::ConsentWithdrawn => "reason-consent-withdrawn",
         Reason::IdleTimeout => "reason-idle-timeout",
         Reason::AbsoluteTimeout => "reason-absolute-timeout",
         Reason::ClaimsChanged => "reason-claims-changed",
