@@ -8,6 +8,7 @@ use menshen_store::{Store, StoreError};
 use menshen_token::{Clock, Timestamp};
 
 use crate::client_cache::ClientCache;
+use crate::client_keys::ClientKeys;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::feed::Hub;
@@ -36,6 +37,8 @@ pub struct App {
     pub clients: ClientCache,
     /// The door for requests that we send.
     pub outbound: Outbound,
+    /// The public keys of clients, fetched a while ago.
+    pub client_keys: ClientKeys,
 }
 
 /// The parts could not be put together.
@@ -87,6 +90,7 @@ impl App {
             entropy,
             hashing,
             clients,
+            client_keys: ClientKeys::new(outbound.clone()),
             outbound,
         })
     }

@@ -1,8 +1,11 @@
 //! `application/x-www-form-urlencoded` request bodies, read strictly: what one parser takes for
 //! a repetition and another for an override is refused instead.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
+use axum_server::tls::TlsInfo;
 use http_body_util::LengthLimitError;
 use zeroize::Zeroizing;
 
@@ -16,7 +19,10 @@ const MAX_PARAMETERS: usize = 64;
 
 /// The parameters of a request body, each of them once. They may be passwords: there is no
 /// `Debug`, and they are wiped when dropped.
-pub(crate) struct Form(Vec<(Zeroizing<String>, Zeroizing<String>)>);
+pub(crate) struct Form {
+    parameters: Vec<(Zeroizing<String>, Zeroizing<String>)>,
+    connection: Option<Arc<TlsInfo>>,
+}
 
 impl Form {
     /// Reads a body.
@@ -37,12 +43,12 @@ impl Form {
             }
             parameters.push((name, value));
         }
-        Ok(Self(parameters))
+        Ok(Self { parameters, connection: None })
     }
 
     /// The value of a parameter. An empty one counts as absent (RFC 6749 section 3.1).
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let value = self.0.iter().find(|(known, _)| known.as_str() == name)?.1.as_str();
+        let value = self.parameters.iter().find(|(known, _)| known.as_str() == name)?.1.as_str();
         (!value.is_empty()).then_some(value)
     }
 
@@ -54,6 +60,12 @@ impl Form {
     pub(crate) fn require(&self, name: &'static str) -> Result<&str, OAuthError> {
         self.text(name).ok_or(OAuthError::MissingParameter(name))
     }
+
+    /// The certificate of the connection that the form came over, in DER: the other half of what
+    /// a client sends along to prove who it is. The handshake has proved its key.
+    pub(crate) fn certificate(&self) -> Option<&[u8]> {
+        self.connection.as_ref()?.peer_certificates.first().map(Vec::as_slice)
+    }
 }
 
 impl<S: Sync> FromRequest<S> for Form {
@@ -63,8 +75,9 @@ impl<S: Sync> FromRequest<S> for Form {
         if !is_form(request.headers()) {
             return Err(OAuthError::UnsupportedMediaType);
         }
+        let connection = request.extensions().get::<Arc<TlsInfo>>().cloned();
         match axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await {
-            Ok(body) => Self::parse(&body),
+            Ok(body) => Ok(Self { connection, ..Self::parse(&body)? }),
             Err(error) if is_too_long(&error) => Err(OAuthError::TooLarge),
             Err(_) => Err(OAuthError::InvalidRequest("the request body could not be read")),
         }

@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod app;
 mod client_cache;
+mod client_keys;
 pub mod config;
 mod entropy;
 mod error;

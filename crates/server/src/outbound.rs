@@ -67,14 +67,13 @@ pub(crate) enum Refused {
 
 /// What was answered: any status and any type, for the caller to judge.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the keys of clients"))]
 pub(crate) struct Fetched {
     /// The status; a redirect is one as well, and was not followed.
     pub(crate) status: StatusCode,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for documents that are not tokens"))]
     /// The media type without parameters, in lower case; empty when there is none.
     pub(crate) media_type: String,
     /// The body, 64 KiB at most.
-    #[cfg_attr(test, expect(dead_code, reason = "for the keys of clients"))]
     pub(crate) body: Bytes,
 }
 
@@ -119,7 +118,6 @@ impl Outbound {
     /// # Errors
     ///
     /// [`Refused`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the keys of clients"))]
     pub(crate) async fn get(&self, url: &Url, accept: &str) -> Result<Fetched, Refused> {
         self.judge(url)?;
         self.send(self.http.get(url.clone()).header(header::ACCEPT, accept)).await

@@ -1,16 +1,41 @@
-//! Which client sends a request, and whether it proves so: `none`, `client_secret_basic` and
-//! `client_secret_post` (RFC 6749 section 2.3.1).
+//! Which client sends a request, and whether it proves so: by nothing, a secret, an assertion or
+//! a certificate, in the one way it is registered for.
 
-use axum::http::{HeaderMap, HeaderValue, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use menshen_domain::{Client, Secret, SecretHash};
-use menshen_token::ClientId;
+mod assertion;
+mod certificate;
+mod credentials;
 
+use axum::http::HeaderMap;
+use menshen_domain::client::{AuthMethod, SecurityProfile};
+use menshen_domain::{Client, SecretHash};
+use menshen_token::{Algorithm, ClientId};
+
+use self::credentials::{Claim, Credentials};
 use crate::app::App;
 use crate::client_cache::Known;
+use crate::config::Config;
 use crate::error::OAuthError;
-use crate::form::{self, Form};
+use crate::form::Form;
+
+/// The methods that this server offers, as metadata lists them: certificates only where it asks
+/// for them.
+pub(super) fn methods(config: &Config) -> Vec<&'static str> {
+    let certificates = config.tls.as_ref().is_some_and(|tls| tls.client_certificates);
+    let offered =
+        |method: &AuthMethod| certificates || *method != AuthMethod::SelfSignedTlsClientAuth;
+    AuthMethod::ALL.into_iter().filter(offered).map(AuthMethod::as_str).collect()
+}
+
+/// Those of them by which a client proves something.
+pub(super) fn confidential_methods(config: &Config) -> Vec<&'static str> {
+    methods(config).into_iter().filter(|method| *method != AuthMethod::None.as_str()).collect()
+}
+
+/// What assertions may be signed with, as metadata lists it.
+pub(super) fn signing_algorithms() -> Vec<&'static str> {
+    let public = Algorithm::ALL.map(Algorithm::as_str);
+    public.into_iter().chain([assertion::SYMMETRIC]).collect()
+}
 
 /// The client that sends a request. A public client is only named; a confidential one has
 /// proved who it is. Unknown, disabled and wrong get the same answer.
@@ -24,19 +49,20 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<Known, OAuthError> {
-    let claim = read(headers, form)?;
+    let claim = credentials::read(headers, form)?;
     let id: ClientId = claim.id.parse().map_err(|_| OAuthError::InvalidClient)?;
     tracing::Span::current().record("client.id", id.as_str());
-    let known = app.clients.find(&app.store, app.clock.as_ref(), &id).await?;
-    match known {
-        Some(known) if proves(&known, claim.secret.as_ref()) => Ok(known),
-        Some(_) => Err(OAuthError::InvalidClient),
-        None => {
+    let Some(known) = app.clients.find(&app.store, app.clock.as_ref(), &id).await? else {
+        if let Credentials::Basic(secret) | Credentials::Post(secret) = &claim.credentials {
             // Compared with something, as if there were such a client.
-            let decoy = SecretHash::of(b"");
-            let _ = claim.secret.is_some_and(|secret| decoy.matches(&secret));
-            Err(OAuthError::InvalidClient)
+            let _ = SecretHash::of(b"").matches(secret);
         }
+        return Err(OAuthError::InvalidClient);
+    };
+    if known.disabled_at.is_none() && proves(app, &known, &claim, form).await? {
+        Ok(known)
+    } else {
+        Err(OAuthError::InvalidClient)
     }
 }
 
@@ -54,55 +80,37 @@ pub(super) async fn authenticate_confidential(
     if client.is_confidential() { Ok(client) } else { Err(OAuthError::InvalidClient) }
 }
 
-/// A public client has nothing to prove, and must not pretend to.
-fn proves(client: &Client, secret: Option<&Secret>) -> bool {
-    let proved = match secret {
-        Some(secret) => client.authenticates(secret),
-        None => !client.is_confidential(),
+/// Whether it proves who it is in the way it is registered for. A public client has nothing to
+/// prove, and must not pretend to.
+async fn proves(
+    app: &App,
+    client: &Client,
+    claim: &Claim,
+    form: &Form,
+) -> Result<bool, OAuthError> {
+    use AuthMethod::{
+        ClientSecretBasic, ClientSecretJwt, ClientSecretPost, PrivateKeyJwt,
+        SelfSignedTlsClientAuth,
     };
-    proved && client.disabled_at.is_none()
-}
-
-struct Claim {
-    id: String,
-    secret: Option<Secret>,
-}
-
-fn read(headers: &HeaderMap, form: &Form) -> Result<Claim, OAuthError> {
-    if form.text("client_assertion").is_some() || form.text("client_assertion_type").is_some() {
-        return Err(OAuthError::InvalidClient);
+    let method = client.metadata.token_endpoint_auth_method;
+    // FAPI 2.0 section 5.3.2.1 knows no secret that both sides hold.
+    let fapi = client.policy.security_profile == SecurityProfile::Fapi2;
+    if fapi && method.is_none_or(AuthMethod::needs_secret) {
+        return Ok(false);
     }
-    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-    let id = form.text("client_id");
-    let secret = form.text("client_secret");
-    let Some(line) = lines.next() else {
-        let id = id.ok_or(OAuthError::MissingParameter("client_id"))?;
-        return Ok(Claim {
-            id: id.to_owned(),
-            secret: secret.map(|secret| Secret::new(secret.to_owned())),
-        });
-    };
-    if lines.next().is_some() || secret.is_some() {
-        return Err(OAuthError::InvalidRequest("there must be one way of client authentication"));
+    match (method, &claim.credentials) {
+        (None | Some(ClientSecretBasic), Credentials::Basic(secret))
+        | (None | Some(ClientSecretPost), Credentials::Post(secret)) => {
+            Ok(client.authenticates(secret))
+        }
+        (None, Credentials::Nothing) => Ok(client.secret_hash.is_none()),
+        (Some(AuthMethod::None), Credentials::Nothing) => Ok(true),
+        (Some(ClientSecretJwt | PrivateKeyJwt), Credentials::Assertion(assertion)) => {
+            assertion::proves(app, client, assertion).await
+        }
+        (Some(SelfSignedTlsClientAuth), Credentials::Nothing) => {
+            Ok(certificate::proves(app, client, form.certificate()).await)
+        }
+        _ => Ok(false),
     }
-    let claim = read_basic(line).ok_or(OAuthError::InvalidClient)?;
-    if id.is_some_and(|id| id != claim.id) {
-        return Err(OAuthError::InvalidRequest("two clients are named"));
-    }
-    Ok(claim)
-}
-
-/// HTTP Basic, both halves form-encoded before they were joined (RFC 6749 section 2.3.1). An
-/// empty secret is none.
-fn read_basic(line: &HeaderValue) -> Option<Claim> {
-    let (scheme, encoded) = line.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let bytes = zeroize::Zeroizing::new(STANDARD.decode(encoded.trim()).ok()?);
-    let colon = bytes.iter().position(|byte| *byte == b':')?;
-    let id = form::decode(&bytes[..colon])?;
-    let secret = form::decode(&bytes[colon + 1..])?;
-    let secret = (!secret.is_empty()).then(|| Secret::new(secret.to_string()));
-    Some(Claim { id: id.to_string(), secret })
 }

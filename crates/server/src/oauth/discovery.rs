@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use menshen_token::{Algorithm, dpop};
 use serde_json::{Value, json};
 
-use super::{authorize_challenge, introspect, jwks, revoke, token, userinfo};
+use super::{authorize_challenge, client_auth, introspect, jwks, revoke, token, userinfo};
 use crate::app::App;
 
 /// `GET /.well-known/oauth-authorization-server`.
@@ -19,7 +19,8 @@ pub(crate) async fn get(State(app): State<App>) -> Response {
 
 fn document(app: &App) -> Value {
     let endpoint = |path| app.config.endpoint(path);
-    let client_methods = ["none", "client_secret_basic", "client_secret_post"];
+    let client_methods = client_auth::methods(&app.config);
+    let signing = client_auth::signing_algorithms();
     json!({
         "issuer": app.config.issuer(),
         "authorization_challenge_endpoint": endpoint(authorize_challenge::PATH),
@@ -32,9 +33,14 @@ fn document(app: &App) -> Value {
         "grant_types_supported": token::GRANT_TYPES,
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": client_methods,
+        "token_endpoint_auth_signing_alg_values_supported": signing,
         "revocation_endpoint_auth_methods_supported": client_methods,
-        "introspection_endpoint_auth_methods_supported":
-            ["client_secret_basic", "client_secret_post", "Bearer", "DPoP"],
+        "revocation_endpoint_auth_signing_alg_values_supported": signing,
+        "introspection_endpoint_auth_methods_supported": client_auth::confidential_methods(
+            &app.config,
+        ).into_iter().chain(["Bearer", "DPoP"]).collect::<Vec<_>>(),
+        "introspection_endpoint_auth_signing_alg_values_supported": signing,
+        "introspection_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::as_str),
         "subject_types_supported": ["public"],
     })

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, header};
+use axum_server::tls::TlsInfo;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use menshen_domain::client::{Client, ClientPolicy};
@@ -157,6 +158,19 @@ impl Server {
         self.app.store.create_client(&client).await.expect("created");
     }
 
+    /// Adds a client that says more about itself.
+    pub(crate) async fn register(&self, id: &str, adjust: impl FnOnce(&mut Client)) {
+        let policy = ClientPolicy {
+            scope: "openid profile".parse().expect("a scope"),
+            algorithm: Algorithm::EdDSA,
+            ..ClientPolicy::default()
+        };
+        let name = id.to_owned();
+        let mut client = Client::new(id.parse().expect("valid"), name, policy, self.now());
+        adjust(&mut client);
+        self.app.store.create_client(&client).await.expect("created");
+    }
+
     /// A server with the user `ada` and the public client `app`.
     pub(crate) async fn with_ada() -> Self {
         let server = Self::start().await;
@@ -241,6 +255,14 @@ impl Call {
 
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.request = self.request.header(name, value.as_ref());
+        self
+    }
+
+    /// Over a connection whose other end has shown this certificate.
+    pub(crate) fn certificate(mut self, der: &[u8]) -> Self {
+        let mut info = TlsInfo::default();
+        info.peer_certificates = vec![der.to_vec()];
+        self.request = self.request.extension(Arc::new(info));
         self
     }
 

@@ -21,7 +21,7 @@ impl Device {
         Jwk::ed25519(self.0.public_key().as_ref()).thumbprint()
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.0.public_key().as_ref());
         json!({ "kty": "OKP", "crv": "Ed25519", "x": x })
     }
