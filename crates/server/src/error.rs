@@ -48,6 +48,15 @@ pub(crate) enum OAuthError {
     /// The scope is malformed or beyond what the client may ask for.
     #[error("the requested scope is invalid or exceeds what this client may ask for")]
     InvalidScope,
+    /// The request object does not hold (RFC 9101 section 6). The sentence says what.
+    #[error("{0}")]
+    InvalidRequestObject(&'static str),
+    /// `request_uri` may not be used, or leads to no request object (RFC 9101 section 6).
+    #[error("{0}")]
+    InvalidRequestUri(&'static str),
+    /// Request objects of this kind are not read here. The sentence says which kind.
+    #[error("{0}")]
+    RequestNotSupported(&'static str),
     /// User name or password is wrong, or the user may not sign in: one answer for all.
     #[error("the user name or password is wrong")]
     AccessDenied,
@@ -105,6 +114,9 @@ impl OAuthError {
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidRequestObject(_) => (StatusCode::BAD_REQUEST, "invalid_request_object"),
+            Self::InvalidRequestUri(_) => (StatusCode::BAD_REQUEST, "invalid_request_uri"),
+            Self::RequestNotSupported(_) => (StatusCode::BAD_REQUEST, "request_not_supported"),
             Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
             Self::InsufficientAuthorization => {
                 (StatusCode::BAD_REQUEST, "insufficient_authorization")
