@@ -1,15 +1,19 @@
-//! `POST /introspect`: what the database knows about a token at this moment (RFC 7662).
+//! `POST /introspect`: what the database knows about a token at this moment (RFC 7662), signed for
+//! those who have to show it to somebody (RFC 9701).
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
+use menshen_domain::Client;
 use menshen_domain::refresh_token::Presented;
-use menshen_token::{AccessToken, ClientId};
+use menshen_token::{AccessToken, Algorithm, ClientId};
 use serde_json::{Map, Value, json};
 
 use super::client_auth;
+use super::token::response;
 use crate::app::App;
+use crate::client_cache::Known;
 use crate::error::OAuthError;
 use crate::form::Form;
 use crate::sender::{self, own_token};
@@ -32,24 +36,58 @@ pub(crate) async fn post(
         Some(presented) => describe_refresh_token(&app, &reader, &presented).await?,
         None => describe_access_token(&app, &reader, token).await?,
     };
-    let body = Json(description.unwrap_or_else(|| json!({ "active": false })));
-    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+    let description = description.unwrap_or_else(|| json!({ "active": false }));
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    match &reader.client {
+        Some(client) if wants_signed(&headers) => {
+            let signed = sign(&app, client, &description).await?;
+            let content_type = format!("application/{SIGNED}");
+            Ok((no_store, [(header::CONTENT_TYPE, content_type)], signed).into_response())
+        }
+        _ => Ok((no_store, Json(description)).into_response()),
+    }
+}
+
+/// The type of a signed answer (RFC 9701 section 5).
+const SIGNED: &str = "token-introspection+jwt";
+
+/// Whether the answer is asked for as a JWT.
+fn wants_signed(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let mut ranges = lines.flat_map(|line| line.split(','));
+    ranges.any(|range| {
+        let essence = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence.strip_prefix("application/") == Some(SIGNED)
+    })
+}
+
+/// The answer as a JWT for the client that asks, and for nobody else.
+async fn sign(app: &App, client: &Client, description: &Value) -> Result<String, OAuthError> {
+    let algorithm = client.metadata.introspection_signed_response_alg;
+    let claims = json!({
+        "iss": app.config.issuer(),
+        "aud": client.id,
+        "iat": app.now().as_seconds(),
+        "token_introspection": description,
+    });
+    let algorithm = algorithm.unwrap_or(Algorithm::RS256);
+    response::sign(app, algorithm, SIGNED, claims.to_string().as_bytes()).await
 }
 
 /// Who asks.
-enum Reader {
-    /// A verifier, or whoever else may look at every token.
-    Any,
-    /// A client that may look at its own tokens and at those that are meant for it.
-    Client(ClientId),
+struct Reader {
+    /// The client that has proved who it is; `None` for whoever holds a token that allows it.
+    client: Option<Known>,
+    /// Whether it may look at every token, and not only at its own and those meant for it.
+    sees_all: bool,
 }
 
 impl Reader {
     fn may_see(&self, owner: &ClientId, audience: &[String]) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Client(id) => id == owner || audience.iter().any(|meant| meant == id.as_str()),
-        }
+        let concerns = |client: &Known| {
+            client.id == *owner || audience.iter().any(|meant| meant == client.id.as_str())
+        };
+        self.sees_all || self.client.as_ref().is_some_and(concerns)
     }
 }
 
@@ -57,14 +95,11 @@ impl Reader {
 async fn reader(app: &App, headers: &HeaderMap, form: &Form) -> Result<Reader, OAuthError> {
     if has_token(headers) {
         sender::authenticate(app, &Method::POST, PATH, headers).await?.require(READ_ALL)?;
-        return Ok(Reader::Any);
+        return Ok(Reader { client: None, sees_all: true });
     }
     let client = client_auth::authenticate_confidential(app, headers, form).await?;
-    if client.policy.scope.contains(READ_ALL) {
-        Ok(Reader::Any)
-    } else {
-        Ok(Reader::Client(client.id.clone()))
-    }
+    let sees_all = client.policy.scope.contains(READ_ALL);
+    Ok(Reader { client: Some(client), sees_all })
 }
 
 /// Whether the request authorizes itself by an access token and not by client credentials.
@@ -153,7 +188,7 @@ async fn describe_refresh_token(
         "active": true,
         "scope": grant.scope.as_str(),
         "client_id": grant.client_id,
-        "sub": grant.user_id,
+        "sub": grant.subject,
         "iss": app.config.issuer(),
         "exp": grant.idle_expires_at.min(grant.absolute_expires_at).as_seconds(),
         "iat": grant.rotated_at.as_seconds(),

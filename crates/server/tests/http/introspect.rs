@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use menshen_store::Target;
-use menshen_token::Reason;
+use menshen_token::jws::Compact;
+use menshen_token::{Algorithm, Reason};
+use serde_json::json;
 
-use crate::harness::{Answer, SECRET, Server, read};
+use crate::harness::{Answer, ISSUER, SECRET, Server, claims, read};
 
 /// A server with `ada`, `app`, the verifier `gate`, the client `api` that tokens of `app` are
 /// meant for, and `other`, which has nothing to do with them.
@@ -123,4 +125,36 @@ async fn only_a_confidential_client_or_a_verifier_may_look() {
     let bearer = gate.tokens().access;
     assert_eq!(call().bearer(&bearer).form(&form).send().await.json()["active"], true);
     assert_eq!(call().bearer(&bearer).form(&[]).send().await.verdict(), "400 invalid_request");
+}
+
+#[tokio::test]
+async fn a_client_that_has_to_show_it_to_somebody_gets_it_signed() {
+    let server = server().await;
+    let tokens = server.sign_in().await;
+    let ask = async |accept: &str, token: &str| {
+        let call = server.call("POST", "/introspect").basic("api", SECRET);
+        call.header("accept", accept).form(&[("token", token)]).send().await
+    };
+    let signed = "application/token-introspection+jwt";
+    let answer = ask(signed, &tokens.access).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, signed));
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let compact = Compact::parse(&answer.body, usize::MAX).expect("a JWT");
+    assert!(compact.header.is_type("token-introspection+jwt"));
+    assert_eq!(compact.header.algorithm, Some(Algorithm::RS256));
+    let keys = server.app.keyring.public();
+    let key = keys.find(compact.header.key_id.as_ref().expect("a kid")).expect("one of ours");
+    compact.verify(key).expect("genuine");
+    let says = claims(&answer.body);
+    let named = [&says["iss"], &says["aud"], &says["iat"]];
+    assert_eq!(named, [&json!(ISSUER), &json!("api"), &json!(server.now().as_seconds())]);
+    assert_eq!(says["token_introspection"], ask("*/*", &tokens.access).await.json());
+    assert!(says.get("sub").is_none() && says.get("exp").is_none(), "it is no access token");
+    let dead = claims(&ask(signed, "garbage").await.body);
+    assert_eq!(dead["token_introspection"], json!({ "active": false }));
+    for other in ["application/json", "application/jwt", "text/html, */*;q=0.8"] {
+        assert_eq!(ask(other, "x").await.header("content-type"), "application/json", "{other}");
+    }
+    let several = ask("text/html, Application/Token-Introspection+JWT;q=0.9", "x").await;
+    assert_eq!(several.header("content-type"), signed);
 }
