@@ -8,16 +8,23 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::tls::TlsInfo;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use menshen_domain::client::{AuthMethod, ClientPolicy};
+use menshen_token::SystemClock;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use reqwest::{Certificate, Client, Identity, tls};
 use rustls::client::ResolvesClientCert;
 use rustls::{ClientConfig, RootCertStore, sign};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::config::{Config, Sources};
+use crate::entropy::SystemEntropy;
 use crate::run::listen;
 
 /// A server that says how many certificates came with the connection.
@@ -145,4 +152,51 @@ async fn old_and_odd_ciphers_are_not_spoken() {
     let url = format!("https://localhost:{}/", server.address.port());
     assert!(client.get(url).send().await.is_ok(), "TLS 1.2 is spoken");
     server.handle.shutdown();
+}
+
+#[tokio::test]
+async fn a_client_proves_who_it_is_by_the_certificate_of_its_connection() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let CertifiedKey { cert, signing_key } = certified("localhost");
+    let text = |path: std::path::PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
+    let flag = |key: &str, value: String| (key.to_owned(), value);
+    let flags = vec![
+        flag("listen", "127.0.0.1:0".to_owned()),
+        flag("issuer", "https://localhost".to_owned()),
+        flag("data", text(folder.path().join("data"))),
+        flag("tls.certificate", text(write(folder.path(), "certificate.pem", &cert.pem()))),
+        flag(
+            "tls.private_key",
+            text(write(folder.path(), "key.pem", &signing_key.serialize_pem())),
+        ),
+        flag("tls.client_certificates", "true".to_owned()),
+    ];
+    let config = Config::load(&Sources { flags, ..Sources::default() }).expect("valid");
+    let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
+    let running = crate::run(config, clock, entropy).await.expect("a server");
+    let (robot, thief) = (certified("robot"), certified("thief"));
+    let mut client = menshen_domain::Client::new(
+        "robot".parse().expect("valid"),
+        "Robot".to_owned(),
+        ClientPolicy::default(),
+        running.app.now(),
+    );
+    client.metadata.token_endpoint_auth_method = Some(AuthMethod::SelfSignedTlsClientAuth);
+    let chain = STANDARD.encode(robot.cert.der());
+    client.metadata.jwks = Some(json!({ "keys": [{ "kty": "EC", "x5c": [chain] }] }));
+    running.app.store.create_client(&client).await.expect("created");
+    for (identity, status) in [(&robot, 200), (&thief, 401)] {
+        let pem = format!("{}{}", identity.cert.pem(), identity.signing_key.serialize_pem());
+        let http = Client::builder()
+            .no_proxy()
+            .tls_certs_only([Certificate::from_pem(cert.pem().as_bytes()).expect("PEM")])
+            .identity(Identity::from_pem(pem.as_bytes()).expect("an identity"))
+            .build()
+            .expect("a client");
+        let url = format!("https://localhost:{}/introspect", running.address.port());
+        let form = [("client_id", "robot"), ("token", "x")];
+        let answer = http.post(url).form(&form).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), status);
+    }
+    running.shut_down().await;
 }
