@@ -15,6 +15,9 @@ const STYLES: &str = include_str!("../../assets/pages.css");
 /// The two leaves of our door.
 const MARK: &str = include_str!("../../assets/mark.svg");
 
+/// The color in it that the operator's takes the place of.
+const MARK_COLOR: &str = "#a3271f";
+
 /// The largest logo that is served, in bytes.
 const MAX_LOGO_BYTES: u64 = 512 * 1024;
 
@@ -67,7 +70,8 @@ impl std::fmt::Debug for Asset {
 impl Brand {
     /// A place of this name and color, with our mark and no links.
     pub fn new(name: String, accent: Accent) -> Self {
-        let mark = Asset::new("mark", "svg", MARK.as_bytes().to_vec()).expect("a known extension");
+        let mark = MARK.replace(MARK_COLOR, &accent.to_string());
+        let mark = Asset::new("mark", "svg", mark.into_bytes()).expect("a known extension");
         Self {
             name,
             logo: None,

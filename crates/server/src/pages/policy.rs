@@ -23,9 +23,16 @@ impl Policy {
         self.images.extend(source_of(url));
     }
 
-    /// A form whose answer leads to a client.
+    /// A form whose answer leads to a client. Chromium looks at every redirect that follows a
+    /// form, and where a client's own callback leads to is not known: all of the encrypted web is
+    /// allowed, and of the rest only the client itself.
     pub fn allow_form_to(&mut self, url: &Url) {
-        self.forms.extend(source_of(url));
+        if matches!(url.scheme(), "https" | "http") {
+            self.forms.insert("https:".to_owned());
+        }
+        if url.scheme() != "https" {
+            self.forms.extend(source_of(url));
+        }
     }
 
     /// A frame that tells a client of the logout.
@@ -81,6 +88,21 @@ fn source_of(url: &Url) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_may_lead_on_from_the_client() {
+        let cases = [
+            ("https://app.example/callback", "form-action 'self' https:"),
+            ("http://127.0.0.1:5000/cb", "form-action 'self' http://127.0.0.1:5000 https:"),
+            ("com.example.app:/callback", "form-action 'self' com.example.app:"),
+            ("javascript:alert(1)", "form-action 'self'"),
+        ];
+        for (url, expected) in cases {
+            let mut policy = Policy::default();
+            policy.allow_form_to(&url.parse().expect("a URL"));
+            assert!(policy.written().ends_with(expected), "{}", policy.written());
+        }
+    }
 
     #[test]
     fn sources_are_origins_where_there_is_one() {
