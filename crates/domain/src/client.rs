@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::claim::ClaimRule;
 use crate::{Secret, SecretHash};
 
+mod address;
+mod check;
 mod metadata;
 
+pub use check::InvalidMetadata;
 pub use metadata::{AuthMethod, ClientMetadata, SubjectType};
 
 /// An application registered with us.
