@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use menshen_domain::Secret;
+use menshen_domain::client::{AuthMethod, ClientMetadata};
 use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
 use menshen_domain::sealed::{CannotUnseal, KeyEncryptionKey};
 use menshen_domain::signing_key::{self, Schedule, SigningKey, State, Step};
@@ -157,6 +158,18 @@ impl Keyring {
     /// Seals the secret of a client that makes its assertions with it.
     pub fn seal_secret(&self, id: &ClientId, secret: &Secret) -> String {
         self.encryption_key.seal(&secret_name(id), self.entropy.bytes(), secret.expose().as_bytes())
+    }
+
+    /// What is kept of a client's secret beside its hash: the secret sealed, when its assertions
+    /// are made with it, and else nothing.
+    pub fn keep_secret(
+        &self,
+        id: &ClientId,
+        by: &ClientMetadata,
+        secret: &Secret,
+    ) -> Option<String> {
+        let method = by.token_endpoint_auth_method;
+        (method == Some(AuthMethod::ClientSecretJwt)).then(|| self.seal_secret(id, secret))
     }
 
     /// Opens the sealed secret of a client.

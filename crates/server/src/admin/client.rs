@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
+use menshen_domain::Secret;
 use menshen_domain::client::{Client, ClientMetadata, ClientPolicy};
 use menshen_token::ClientId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Admin;
-use super::clients::{ClientBody, check_name, new_secret};
+use super::clients::{ClientBody, check_name};
 use super::openapi::Problem;
 use super::policy::Policy;
 use crate::app::App;
@@ -52,7 +53,8 @@ pub(crate) struct ClientChange {
     /// policy.
     #[schema(value_type = Option<Policy>)]
     policy: Option<ClientPolicy>,
-    /// All that it says about itself, by the names of RFC 7591. Without it, that stays.
+    /// All that it says about itself, by the names of RFC 7591; members that nobody knows are
+    /// dropped. Without it, that stays.
     #[schema(value_type = Option<Object>)]
     metadata: Option<ClientMetadata>,
 }
@@ -75,10 +77,14 @@ pub(crate) async fn patch(
     if let Some(name) = &change.name {
         check_name(name)?;
     }
+    let known = find(&app, &id).await?;
     if let Some(policy) = &change.policy {
         policy.check()?;
-        find(&app, &id).await?;
         app.keyring.tend(policy.algorithm, app.now()).await?;
+    }
+    if change.policy.is_some() || change.metadata.is_some() {
+        let metadata = change.metadata.as_ref().unwrap_or(&known.metadata);
+        metadata.check(change.policy.as_ref().unwrap_or(&known.policy))?;
     }
     let ClientChange { name, policy, metadata } = change;
     let change = menshen_store::ClientChange { name, policy, metadata };
@@ -92,13 +98,14 @@ pub(crate) async fn patch(
 /// A secret, which is shown this once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NewSecret {
-    /// To be kept now: only its hash is stored.
+    /// To be kept now: it cannot be shown again.
     client_secret: String,
 }
 
 /// Give a client a new secret
 ///
-/// The old one is worth nothing from then on. A public client becomes confidential.
+/// The old one is worth nothing from then on. A public client becomes confidential, and one whose
+/// metadata were changed to `client_secret_jwt` can begin to use it.
 #[utoipa::path(
     post, path = "/admin/clients/{id}/secret", tag = "clients", operation_id = "replace_secret",
     params(("id" = String, Path)),
@@ -109,9 +116,10 @@ pub(crate) async fn replace_secret(
     _: Admin,
     Path(id): Path,
 ) -> Result<([(HeaderName, &'static str); 1], Json<NewSecret>), ApiError> {
-    let id = parse(&id)?;
-    let (secret, hash) = new_secret(&app);
-    if !app.store.replace_client_secret(&id, &hash, None).await? {
+    let client = find(&app, &id).await?;
+    let (id, secret) = (client.id, Secret::from_random(app.random()));
+    let sealed = app.keyring.keep_secret(&id, &client.metadata, &secret);
+    if !app.store.replace_client_secret(&id, &secret.hash(), sealed.as_deref()).await? {
         return Err(NO_CLIENT);
     }
     app.clients.forget(&id);

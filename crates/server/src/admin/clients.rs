@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
-use menshen_domain::client::{Client, ClientMetadata, ClientPolicy};
-use menshen_domain::{Secret, SecretHash};
+use menshen_domain::Secret;
+use menshen_domain::client::{AuthMethod, Client, ClientMetadata, ClientPolicy};
 use menshen_store::StoreError;
 use menshen_token::ClientId;
 use serde::{Deserialize, Serialize};
@@ -84,10 +84,12 @@ pub(crate) struct NewClient {
     id: String,
     /// What people call it.
     name: String,
-    /// Whether it can keep a secret, and gets one.
+    /// Whether it can keep a secret, and gets one. Not needed when the metadata name its
+    /// `token_endpoint_auth_method`.
     #[serde(default)]
     confidential: bool,
     /// What it says about itself, by the names of RFC 7591: `redirect_uris` and the like.
+    /// Members that nobody knows are dropped.
     #[serde(default)]
     #[schema(value_type = Object)]
     metadata: ClientMetadata,
@@ -96,12 +98,25 @@ pub(crate) struct NewClient {
     policy: ClientPolicy,
 }
 
+impl NewClient {
+    fn needs_secret(&self) -> Result<bool, ApiError> {
+        match self.metadata.token_endpoint_auth_method {
+            None => Ok(self.confidential),
+            Some(AuthMethod::None) if self.confidential => Err(ApiError::Invalid(
+                "a confidential client has another `token_endpoint_auth_method` than none"
+                    .to_owned(),
+            )),
+            Some(method) => Ok(method.needs_secret()),
+        }
+    }
+}
+
 /// A client and its secret, which is shown this once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedClient {
     #[serde(flatten)]
     client: ClientBody,
-    /// To be kept now: only its hash is stored.
+    /// To be kept now: it cannot be shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
 }
@@ -126,10 +141,14 @@ pub(crate) async fn post(
     })?;
     check_name(&new.name)?;
     new.policy.check()?;
-    let secret = new.confidential.then(|| Secret::from_random(app.random()));
+    new.metadata.check(&new.policy)?;
+    let secret = new.needs_secret()?.then(|| Secret::from_random(app.random()));
     app.keyring.tend(new.policy.algorithm, app.now()).await?;
     let client = Client {
         secret_hash: secret.as_ref().map(Secret::hash),
+        sealed_secret: secret
+            .as_ref()
+            .and_then(|secret| app.keyring.keep_secret(&id, &new.metadata, secret)),
         metadata: new.metadata,
         ..Client::new(id, new.name, new.policy, app.now())
     };
@@ -151,11 +170,4 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     } else {
         Err(ApiError::Invalid("a name is 1 to 255 bytes without control characters".to_owned()))
     }
-}
-
-/// A new secret, and the hash under which it is stored.
-pub(super) fn new_secret(app: &App) -> (Secret, SecretHash) {
-    let secret = Secret::from_random(app.random());
-    let hash = secret.hash();
-    (secret, hash)
 }

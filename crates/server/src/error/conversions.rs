@@ -1,7 +1,7 @@
 //! What becomes of the errors of the store, the keys and the hashing threads when they reach an
 //! endpoint.
 
-use menshen_domain::client::InvalidPolicy;
+use menshen_domain::client::{InvalidMetadata, InvalidPolicy};
 use menshen_domain::user::InvalidClaims;
 use menshen_store::StoreError;
 
@@ -101,6 +101,12 @@ impl From<InvalidClaims> for ApiError {
 
 impl From<InvalidPolicy> for ApiError {
     fn from(error: InvalidPolicy) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl From<InvalidMetadata> for ApiError {
+    fn from(error: InvalidMetadata) -> Self {
         Self::Invalid(error.to_string())
     }
 }

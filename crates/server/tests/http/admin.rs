@@ -153,6 +153,62 @@ async fn a_changed_policy_applies_to_the_next_session() {
 }
 
 #[tokio::test]
+async fn what_a_client_says_about_itself_is_checked_with_what_it_may_do() {
+    let admin = Admin::start().await;
+    let new = |metadata: Value| json!({ "id": "web", "name": "Web", "metadata": metadata });
+    for (metadata, finding) in [
+        (json!({ "redirect_uris": ["http://app.example/cb"] }), "redirect_uris"),
+        (json!({ "response_types": ["id_token"], "grant_types": ["implicit"] }), "legacy_grants"),
+        (json!({ "token_endpoint_auth_method": "private_key_jwt" }), "jwks"),
+        (json!({ "id_token_signed_response_alg": "HS256" }), "HS256"),
+    ] {
+        let refused = admin.json("POST", "/admin/clients", &new(metadata)).await;
+        assert_eq!(refused.verdict(), "400 invalid-request");
+        assert!(refused.text("detail").contains(finding), "{}", refused.body);
+    }
+    let sound = json!({ "redirect_uris": ["https://app.example/cb"], "subject_type": "pairwise" });
+    let created = admin.json("POST", "/admin/clients", &new(sound)).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    for change in [
+        json!({ "policy": { "scope": "openid account" } }),
+        json!({ "metadata": { "redirect_uris": ["javascript:alert(1)"] } }),
+    ] {
+        let refused = admin.json("PATCH", "/admin/clients/web", &change).await;
+        assert_eq!(refused.verdict(), "400 invalid-request", "{change}");
+    }
+    let both = json!({ "policy": { "scope": "openid account" }, "metadata": {} });
+    assert_eq!(admin.json("PATCH", "/admin/clients/web", &both).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_signs_with_its_secret_has_it_kept_sealed() {
+    let admin = Admin::start().await;
+    let by = |method: &str| json!({ "token_endpoint_auth_method": method });
+    for (id, method, has_secret, is_sealed) in [
+        ("signs", "client_secret_jwt", true, true),
+        ("sends", "client_secret_post", true, false),
+        ("names", "none", false, false),
+    ] {
+        let new = json!({ "id": id, "name": id, "metadata": by(method) });
+        let created = admin.json("POST", "/admin/clients", &new).await;
+        assert_eq!(created.json()["client_secret"].is_string(), has_secret, "{}", created.body);
+        let known = admin.server.app.store.find_client(&id.parse().expect("an id")).await;
+        let known = known.expect("read").expect("there");
+        assert_eq!(known.sealed_secret.is_some(), is_sealed, "{id}");
+        assert!(!created.body.contains("sealed"), "{}", created.body);
+    }
+    let replaced = admin.send("POST", "/admin/clients/signs/secret").await.text("client_secret");
+    let id = "signs".parse().expect("an id");
+    let known = admin.server.app.store.find_client(&id).await.expect("read").expect("there");
+    let sealed = known.sealed_secret.expect("kept");
+    let unsealed = admin.server.app.keyring.unseal_secret(&id, &sealed).expect("ours");
+    assert_eq!(unsealed.as_slice(), replaced.as_bytes());
+    let odd = json!({ "id": "odd", "name": "x", "confidential": true, "metadata": by("none") });
+    let refused = admin.json("POST", "/admin/clients", &odd).await;
+    assert_eq!(refused.verdict(), "400 invalid-request");
+}
+
+#[tokio::test]
 async fn a_disabled_client_loses_everything_it_was_allowed() {
     let admin = Admin::start().await;
     let tokens = admin.server.sign_in().await;
