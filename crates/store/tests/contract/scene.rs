@@ -7,8 +7,10 @@ use menshen_domain::code::{AuthorizationCode, CodeChallenge, OpenIdRequest};
 use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
 use menshen_domain::refresh_token::{self, Generation, Presentation, Presented, Seed};
 use menshen_domain::session::{Authentication, Device};
-use menshen_domain::{Client, SecretHash, User};
-use menshen_store::{Fresh, Issued, Page, Redeemed, Redemption, Refreshed, Store};
+use menshen_domain::{Client, SecretHash, Session, User};
+use menshen_store::{
+    BrowserSignIn, Fresh, Issued, Page, Redeemed, Redemption, Refreshed, SignedIn, Store,
+};
 use menshen_token::{
     AccessToken, ClientId, GrantId, Jti, Scope, SessionId, Thumbprint, Timestamp, UserId,
 };
@@ -22,6 +24,13 @@ pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// Where codes for a browser are sent.
+const REDIRECT_URI: &str = "https://app.example/cb";
+
+/// How long a session that a browser holds may lie unused, and live at all.
+pub(crate) const IDLE: Duration = Duration::from_hours(12);
+pub(crate) const ABSOLUTE: Duration = Duration::from_hours(5 * 24);
+
 /// Everything, in one page.
 pub(crate) const ALL: Page = Page { after: None, limit: 1_000 };
 
@@ -29,6 +38,13 @@ pub(crate) const ALL: Page = Page { after: None, limit: 1_000 };
 pub(crate) struct Scene {
     pub(crate) store: Store,
     pub(crate) database: Database,
+}
+
+/// Somebody's browser, by the last sign-in in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    pub(crate) session: Session,
+    pub(crate) cookie: SecretHash,
 }
 
 impl Scene {
@@ -72,6 +88,58 @@ impl Scene {
         let scope = scope("openid offline_access");
         let code = code(&self.today(user).await, client, now);
         self.sign_in_as(&AuthorizationCode { scope, ..code }, now).await
+    }
+
+    /// In a browser that held no session before.
+    pub(crate) async fn sign_in_browser(&self, user: &User, now: Timestamp) -> Browser {
+        self.sign_in_browser_as(&browser_sign_in(&self.today(user).await, None, now), now).await
+    }
+
+    pub(crate) async fn sign_in_browser_as(
+        &self,
+        sign_in: &BrowserSignIn,
+        now: Timestamp,
+    ) -> Browser {
+        match self.store.sign_in_browser(sign_in, now).await.expect("answers") {
+            SignedIn::Held { session, .. } => {
+                Browser { session: *session, cookie: sign_in.cookie_hash.clone() }
+            }
+            SignedIn::Refused => panic!("refused: {sign_in:?}"),
+        }
+    }
+
+    /// Lets a client into the session that a browser holds.
+    pub(crate) async fn join(&self, browser: &Browser, client: &Client, now: Timestamp) -> Issued {
+        self.sign_in_as(&self.joining(browser, client, now).await, now).await
+    }
+
+    /// The same for offline use.
+    pub(crate) async fn join_offline(
+        &self,
+        browser: &Browser,
+        client: &Client,
+        now: Timestamp,
+    ) -> Issued {
+        let scope = scope("openid offline_access");
+        let code = self.joining(browser, client, now).await;
+        self.sign_in_as(&AuthorizationCode { scope, ..code }, now).await
+    }
+
+    /// A code by which a client enters the session that a browser holds.
+    pub(crate) async fn joining(
+        &self,
+        browser: &Browser,
+        client: &Client,
+        now: Timestamp,
+    ) -> AuthorizationCode {
+        let session = &browser.session;
+        let user = self.store.find_user(&session.user_id).await.expect("reads");
+        AuthorizationCode {
+            session_id: Some(session.id),
+            redirect_uri: Some(REDIRECT_URI.to_owned()),
+            authentication: session.authentication.clone(),
+            ..code(&user.expect("is somebody"), client, now)
+        }
     }
 
     /// The user as they are by now.
@@ -148,6 +216,25 @@ pub(crate) fn code(user: &User, client: &Client, now: Timestamp) -> Authorizatio
         authentication: Authentication::by_password(now),
         sign_in_epoch: user.sign_in_epoch,
         expires_at: now + Duration::from_mins(1),
+    }
+}
+
+/// A sign-in in a browser, by password.
+pub(crate) fn browser_sign_in(
+    user: &User,
+    before: Option<&Browser>,
+    now: Timestamp,
+) -> BrowserSignIn {
+    BrowserSignIn {
+        user_id: user.id.clone(),
+        sign_in_epoch: user.sign_in_epoch,
+        authentication: Authentication::by_password(now),
+        device: Device::new(Some("Firefox"), Some("web"), Some("192.0.2.1".to_owned())),
+        session_id: SessionId::from_bytes(bytes()),
+        cookie_hash: SecretHash::of(&bytes()),
+        previous: before.map(|browser| browser.cookie.clone()),
+        idle_lifetime: IDLE,
+        absolute_lifetime: ABSOLUTE,
     }
 }
 

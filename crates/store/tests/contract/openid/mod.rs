@@ -1,0 +1,7 @@
+//! What OpenID Connect adds: sessions that browsers hold, consents, pushed requests, subjects.
+
+mod browsers;
+mod consents;
+mod opaque_tokens;
+mod pushed_requests;
+mod subjects;
