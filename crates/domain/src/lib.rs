@@ -6,6 +6,7 @@ pub mod code;
 pub mod credential;
 pub mod dpop_nonce;
 pub mod grant;
+pub mod logout_delivery;
 pub mod logout_handle;
 pub mod mac_key;
 pub mod refresh_token;
@@ -18,6 +19,7 @@ pub mod user;
 
 pub use client::Client;
 pub use grant::Grant;
+pub use logout_delivery::LogoutDelivery;
 pub use secret::{Secret, SecretHash};
 pub use session::Session;
 pub use user::User;

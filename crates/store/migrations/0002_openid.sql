@@ -156,7 +156,9 @@ CREATE TABLE logout_deliveries (
     finished_at_ms BIGINT,
     last_problem TEXT
 );
-CREATE INDEX logout_deliveries_due ON logout_deliveries (due_at_ms) WHERE state = 'queued';
+CREATE INDEX logout_deliveries_due ON logout_deliveries (client_id, due_at_ms)
+    WHERE state = 'queued';
+CREATE INDEX logout_deliveries_by_age ON logout_deliveries (created_at_ms, id);
 CREATE INDEX logout_deliveries_by_session ON logout_deliveries (session_id);
 CREATE INDEX logout_deliveries_by_end ON logout_deliveries (finished_at_ms)
     WHERE finished_at_ms IS NOT NULL;

@@ -58,8 +58,23 @@ pub struct Receipt {
     pub sessions: u64,
     /// Grants ended by this call.
     pub grants: u64,
+    /// Clients that will be told by a back-channel logout, each once, in the order of their ids.
+    pub queued: Vec<ClientId>,
     /// The rule at `seq`, if it was appended by this call.
     pub appended: Option<Entry>,
+}
+
+impl Receipt {
+    /// For ending what has ended already, in a log that has come this far.
+    pub const fn nothing(seq: Seq) -> Self {
+        Self { seq, sessions: 0, grants: 0, queued: Vec::new(), appended: None }
+    }
+
+    /// For a rule that was appended and ended nothing else.
+    pub(crate) fn of(entry: Entry) -> Self {
+        let nothing = Self::nothing(entry.seq);
+        Self { appended: Some(entry), ..nothing }
+    }
 }
 
 impl Store {
@@ -149,7 +164,7 @@ async fn append_once(
         return nothing_left(tx).await;
     }
     let entry = append(tx, revocation, reason, now, expires_at).await?;
-    Ok(Receipt { seq: entry.seq, sessions: 0, grants: 0, appended: Some(entry) })
+    Ok(Receipt::of(entry))
 }
 
 /// Makes this transaction the only one that appends, before it has decided whether to.
@@ -162,5 +177,5 @@ pub(crate) async fn nothing_left(tx: &mut Tx<'_>) -> Result<Receipt> {
     let sql = "SELECT seq FROM revocation_head WHERE id = 1";
     let row = sqlx::query(sql).fetch_one(tx.db()).await?;
     let seq = Cells::of(&row, "revocation_head").seq()?;
-    Ok(Receipt { seq, sessions: 0, grants: 0, appended: None })
+    Ok(Receipt::nothing(seq))
 }

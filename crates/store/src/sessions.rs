@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use menshen_domain::Session;
 use menshen_domain::session::{Authentication, Device, Ended};
-use menshen_token::{SessionId, UserId};
+use menshen_token::{ClientId, SessionId, UserId};
 
 use crate::database::Tx;
 use crate::database::row::Cells;
@@ -95,6 +95,14 @@ impl Store {
         let row =
             sqlx::query(sql).bind(id.to_string()).fetch_optional(self.database.reader()).await?;
         row.map(|row| read_with_last_use(&mut Cells::of(&row, "sessions"))).transpose()
+    }
+
+    /// The clients that a session has signed in to, live or ended, in the order of their ids.
+    pub async fn list_session_clients(&self, id: SessionId) -> Result<Vec<ClientId>> {
+        let sql = "SELECT client_id FROM session_clients WHERE session_id = $1 ORDER BY client_id";
+        let query = sqlx::query(sql).bind(id.to_string());
+        let rows = query.fetch_all(self.database.reader()).await?;
+        rows.iter().map(|row| Cells::of(row, "session_clients").parse()).collect()
     }
 }
 

@@ -130,8 +130,7 @@ impl Store {
                     }
                     let rule = Revocation::UserBefore(id.clone(), before);
                     let entry = revocations::append(tx, rule, reason, now, expires_at).await?;
-                    let seq = entry.seq;
-                    Ok(Some(Receipt { seq, sessions: 0, grants: 0, appended: Some(entry) }))
+                    Ok(Some(Receipt::of(entry)))
                 })
             })
             .await

@@ -208,5 +208,5 @@ async fn end_alone(app: &App, token: &AccessToken) -> Result<Receipt, StoreError
 /// The receipt for what is long gone.
 async fn nothing(app: &App) -> Result<Receipt, StoreError> {
     let seq = app.store.head().await?.seq;
-    Ok(Receipt { seq, sessions: 0, grants: 0, appended: None })
+    Ok(Receipt::nothing(seq))
 }

@@ -6,9 +6,9 @@ use menshen_token::{
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::{Receipt, append, longest, nothing_left};
-use crate::Result;
 use crate::database::row::Cells;
 use crate::database::{Statement, Tx};
+use crate::{Result, logout_deliveries};
 
 /// What is ended together.
 #[derive(Clone, Debug)]
@@ -42,6 +42,7 @@ pub(crate) async fn end(
     let latest = latest(tx, covered).await?;
     let offline = offline_grants(tx, covered).await?;
     let aliases = aliases(tx, covered).await?;
+    let queued = logout_deliveries::queue(tx, covered, reason, now).await?;
     let (sessions, grants) = close(tx, covered, reason, now).await?;
     // A client has tokens that belong to no grant: those it got for itself.
     if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
@@ -56,7 +57,7 @@ pub(crate) async fn end(
         append(tx, rule, reason, now, latest.rule_expires_at(now)).await?;
     }
     let entry = append_rule(tx, covered, &latest, reason, now).await?;
-    Ok(Receipt { seq: entry.seq, sessions, grants, appended: Some(entry) })
+    Ok(Receipt { sessions, grants, queued, ..Receipt::of(entry) })
 }
 
 /// Ends what is on its way to becoming a session, also when nothing else is left to end.
@@ -243,7 +244,7 @@ async fn close(
 
 impl Covered {
     /// The sessions that end.
-    fn sessions(&self) -> &'static str {
+    pub(crate) fn sessions(&self) -> &'static str {
         match self {
             Self::Session(_) | Self::WholeSession(_) => "id = $1",
             Self::SessionOf(_) => "id = (SELECT session_id FROM grants WHERE id = $1)",
@@ -302,7 +303,7 @@ impl Covered {
     }
 
     /// A statement with a condition of ours in place of `{}` and the id as its `$1`.
-    fn statement(&self, sql: &str, condition: &'static str) -> Statement {
+    pub(crate) fn statement(&self, sql: &str, condition: &'static str) -> Statement {
         sqlx::query(AssertSqlSafe(sql.replace("{}", condition)).into_sql_str()).bind(self.id())
     }
 }

@@ -4,6 +4,7 @@ mod clients;
 mod codes;
 mod credentials;
 mod database;
+mod deliveries;
 mod keys;
 mod log;
 mod nodes;
