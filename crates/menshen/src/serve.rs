@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::advice::Advise as _;
 use crate::database::{Settings, flag};
-use crate::output::{self, ACCENT, FAINT, STRONG, paint};
+use crate::output::{self, ACCENT, BAD, FAINT, STRONG, paint};
 use crate::parent;
 
 /// What `menshen serve` takes.
@@ -141,6 +141,7 @@ fn welcome(running: &Running, data: &str, flags: &str) {
     if let Some(secret) = &running.admin_secret {
         bootstrap(issuer, secret, flags);
     }
+    warn_of_legacy_clients(running, flags);
     anstream::println!("\n{}", paint(STRONG, "What next"));
     let app = format!("menshen client add shop-app --public --first-party --scope openid{flags}");
     output::facts(&[
@@ -152,6 +153,17 @@ fn welcome(running: &Running, data: &str, flags: &str) {
         ("stop", "Ctrl-C"),
     ]);
     anstream::println!();
+}
+
+/// Switches that weaken a server are not forgotten.
+fn warn_of_legacy_clients(running: &Running, flags: &str) {
+    for id in &running.legacy_clients {
+        anstream::println!("\n{} {id} may use legacy grants.", paint(BAD, "Warning:"));
+        anstream::println!(
+            "  Tokens in the address bar and passwords in an app's hands are easily stolen.\n  \
+             Take it back: menshen client change {id} --legacy-grants=false{flags}"
+        );
+    }
 }
 
 /// Shown on the first start, and never again.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use menshen_domain::Secret;
 use menshen_store::{Store, StoreError, StoreOptions};
-use menshen_token::{Clock, Timestamp};
+use menshen_token::{ClientId, Clock, Timestamp};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -66,6 +66,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// The secret of the client `admin`, on the very first start; to be shown once.
     pub admin_secret: Option<Secret>,
+    /// The clients that may use what OAuth 2.1 dropped.
+    pub legacy_clients: Vec<ClientId>,
     app: App,
     listener: axum_server::Handle<SocketAddr>,
     stop: watch::Sender<bool>,
@@ -93,13 +95,36 @@ pub async fn run(
     config.listen = address;
     let app = open(config, clock, entropy).await?;
     let admin_secret = bootstrap::first_client(&app).await?;
+    let legacy_clients = warn_of_legacy_clients(&app).await?;
     let listener = axum_server::Handle::new();
     let tls = app.config.tls.as_ref();
     let serving = listen::serve(socket, tls, router(app.clone()), listener.clone())?;
     let stop = watch::Sender::new(false);
     let housekeeping = tokio::spawn(housekeeping::keep_house(app.clone(), stop.subscribe()));
     let issuer = app.config.issuer().to_owned();
-    Ok(Running { issuer, address, admin_secret, app, listener, stop, serving, housekeeping })
+    Ok(Running {
+        issuer,
+        address,
+        admin_secret,
+        legacy_clients,
+        app,
+        listener,
+        stop,
+        serving,
+        housekeeping,
+    })
+}
+
+async fn warn_of_legacy_clients(app: &App) -> Result<Vec<ClientId>, StoreError> {
+    let clients = app.store.list_legacy_clients().await?.into_iter().map(|client| client.id);
+    let clients: Vec<ClientId> = clients.collect();
+    for id in &clients {
+        tracing::warn!(
+            client.id = %id,
+            "this client may use legacy grants: tokens in the address bar, passwords in its hands"
+        );
+    }
+    Ok(clients)
 }
 
 /// Everything but the listener: store, keys, feed and hashing threads.

@@ -75,6 +75,20 @@ impl Store {
         rows.iter().map(|row| read(&mut Cells::of(row, "clients"))).collect()
     }
 
+    /// The clients that may use what OAuth 2.1 dropped, in the order of their ids.
+    pub async fn list_legacy_clients(&self) -> Result<Vec<Client>> {
+        // As policies are written; what else looks like it is sorted out below.
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE policy LIKE '%\"legacy_grants\":true%' ORDER BY id"
+        );
+        let rows = sqlx::query(sql).fetch_all(self.database.reader()).await?;
+        let clients: Result<Vec<Client>> =
+            rows.iter().map(|row| read(&mut Cells::of(row, "clients"))).collect();
+        Ok(clients?.into_iter().filter(|client| client.policy.legacy_grants).collect())
+    }
+
     /// Changes a client; whether there is such a client. What is not given stays as it is at that
     /// moment. Sessions and tokens that it has keep the lifetimes they were given.
     pub async fn change_client(&self, id: &ClientId, change: &ClientChange) -> Result<bool> {

@@ -38,6 +38,7 @@ fn every_verb_explains_itself_within_a_terminal() {
         "user set-password",
         "user roles",
         "client add",
+        "client change",
         "client list",
         "client show",
         "client disable",

@@ -52,6 +52,25 @@ fn a_first_start_says_what_to_do_next() {
 }
 
 #[test]
+fn a_start_warns_of_clients_with_legacy_grants() {
+    let home = Home::new();
+    home.done(&["client", "add", "modern"], "");
+    home.done(&["client", "add", "relic", "--legacy-grants"], "");
+    let serve = || {
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--with-parent"]);
+        command.env("MENSHEN_LOG_LEVEL", "warn");
+        run(command, "")
+    };
+    let ran = serve();
+    assert!(ran.stdout.contains("relic may use legacy grants"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("legacy grants"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("modern may"), "{}", ran.stdout);
+    home.done(&["client", "change", "relic", "--legacy-grants=false"], "");
+    let ran = serve();
+    assert!(!ran.stdout.contains("legacy grants"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_port_that_is_taken_is_said_so_with_a_way_out() {
     let home = Home::new();
     let first = home.serve(&[]);

@@ -185,6 +185,61 @@ fn failures_end_with_what_to_try() {
     }
 }
 
+#[test]
+fn a_web_client_is_added_and_changed_bit_by_bit() {
+    let home = Home::new();
+    let add = ["client", "add", "shop", "--redirect-uri", "https://shop.example/callback"];
+    let more = ["--backchannel-logout-uri", "https://shop.example/out", "--scope", "openid"];
+    home.done(&[&add[..], &more].concat(), "");
+    let shown = || parse(&home.done(&["client", "show", "shop"], ""));
+    assert_eq!(shown()["metadata"]["redirect_uris"][0], "https://shop.example/callback");
+    let change = ["client", "change", "shop", "--require-pkce", "--name", "The shop"];
+    home.done(&change, "");
+    let changed = shown();
+    assert_eq!(changed["name"], "The shop");
+    assert_eq!(changed["policy"]["require_pkce"], true);
+    assert_eq!(changed["policy"]["scope"], "openid");
+    assert_eq!(changed["metadata"], shown()["metadata"]);
+
+    home.write("metadata.json", r#"{"redirect_uris": ["https://new.example/cb"], "other": 1}"#);
+    home.write("policy.json", r#"{"scope": "openid profile", "require_dpop": true}"#);
+    let files = ["--metadata", "metadata.json", "--policy", "policy.json"];
+    let flags = ["--redirect-uri", "https://newer.example/cb"];
+    home.done(&[&["client", "change", "shop"], &files[..], &flags].concat(), "");
+    let changed = shown();
+    assert_eq!(changed["metadata"]["redirect_uris"][0], "https://newer.example/cb");
+    assert_eq!(changed["metadata"]["backchannel_logout_uri"], Value::Null);
+    assert_eq!(changed["policy"]["scope"], "openid profile");
+    assert_eq!(changed["policy"]["require_pkce"], false, "a policy is the whole of it");
+
+    for (args, finding) in [
+        (&["--redirect-uri", "javascript:alert(1)"] as &[&str], "redirect_uris"),
+        (&["--response-type", "id_token"], "legacy_grants"),
+        (&["--auth-method", "private_key_jwt"], "jwks"),
+        (&["--security-profile", "fapi2"], "private_key_jwt"),
+        (&["--policy", "metadata.json"], "redirect_uris"),
+        (&["--policy", "nowhere.json"], "nowhere.json"),
+    ] {
+        let ran = home.run(&[&["client", "change", "shop"], args].concat());
+        assert_eq!(ran.code, Some(1), "{args:?}");
+        assert!(ran.stderr.contains(finding), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_client_that_signs_with_its_secret_is_told_when_it_needs_a_new_one() {
+    let home = Home::new();
+    let add = ["client", "add", "signs", "--auth-method", "client_secret_jwt"];
+    assert!(home.done(&add, "").contains("client secret"));
+    let rename = ["client", "change", "signs", "--name", "It signs"];
+    assert!(!home.done(&rename, "").contains("new secret"));
+    assert!(!home.done(&["client", "add", "open", "--public"], "").contains("client secret"));
+    let change = ["client", "change", "open", "--auth-method", "client_secret_basic"];
+    assert!(home.done(&change, "").contains("menshen client secret open"));
+    let odd = ["client", "add", "odd", "--public", "--auth-method", "client_secret_basic"];
+    assert_eq!(home.run(&odd).code, Some(1));
+}
+
 #[tokio::test]
 async fn a_secret_is_shown_once_and_can_be_replaced() {
     let home = Home::new();

@@ -55,6 +55,21 @@ async fn a_client_can_be_changed(#[values(Kind::Sqlite, Kind::Postgres)] kind: K
 
 #[rstest]
 #[tokio::test]
+async fn clients_with_legacy_grants_are_found(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let scene = Scene::new(kind).await;
+    scene.client("modern", ClientPolicy::default()).await;
+    let relic = ClientPolicy { legacy_grants: true, ..ClientPolicy::default() };
+    let relic = scene.client("relic", relic).await;
+    // It only looks like one.
+    let claim = serde_json::json!({ "claim": "x", "value": { "legacy_grants": true } });
+    let claims = vec![serde_json::from_value(claim).expect("a rule")];
+    scene.client("joker", ClientPolicy { claims, ..ClientPolicy::default() }).await;
+    let found = scene.store.list_legacy_clients().await.expect("reads");
+    assert_eq!(found, [relic]);
+}
+
+#[rstest]
+#[tokio::test]
 async fn clients_are_listed_page_by_page(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let scene = Scene::new(kind).await;
     for name in ["c", "a", "b"] {
