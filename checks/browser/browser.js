@@ -66,3 +66,24 @@ export async function barriersOn(page) {
   if (overflow > 0) barriers.push(`the page is ${overflow} pixels too wide`);
   return barriers;
 }
+
+// Goes through the page by the Tab key: whatever has the focus must show it, in the order in
+// which it is read.
+export async function unseenFocusOn(page) {
+  const unseen = [];
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let steps = 0; steps < 40; steps += 1) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === null || element === document.body) return undefined;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const box = element.getBoundingClientRect();
+      const seen = outlineStyle !== "none" && outlineWidth !== "0px" && box.width * box.height > 0;
+      return { seen, what: element.outerHTML.slice(0, 80) };
+    });
+    if (focused === undefined) break;
+    if (!focused.seen) unseen.push(`the focus cannot be seen on ${focused.what}`);
+  }
+  return unseen;
+}

@@ -19,18 +19,19 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// The handler, for the router of the provider.
 pub(crate) async fn get(State(app): State<App>, Path(name): Path<String>) -> Response {
-    answer(&app.config.brand, &name)
+    answer(std::slice::from_ref(&app.config.brand), &name)
 }
 
-/// The files of a brand by themselves, for pages shown without a provider behind them.
-pub fn routes(brand: Arc<Brand>) -> Router {
-    let handler =
-        async |State(brand): State<Arc<Brand>>, Path(name): Path<String>| answer(&brand, &name);
-    Router::new().route("/assets/{name}", axum::routing::get(handler)).with_state(brand)
+/// The files of some brands by themselves, for pages shown without a provider behind them.
+pub fn routes(brands: Vec<Brand>) -> Router {
+    let handler = async |State(brands): State<Arc<Vec<Brand>>>, Path(name): Path<String>| {
+        answer(&brands, &name)
+    };
+    Router::new().route("/assets/{name}", axum::routing::get(handler)).with_state(Arc::new(brands))
 }
 
-fn answer(brand: &Brand, name: &str) -> Response {
-    let Some(asset) = brand.assets().find(|asset| asset.name == name) else {
+pub(super) fn answer(brands: &[Brand], name: &str) -> Response {
+    let Some(asset) = brands.iter().flat_map(Brand::assets).find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers = [

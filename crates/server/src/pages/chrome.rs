@@ -204,9 +204,22 @@ impl<T: Argument> Argument for &T {
 }
 
 impl Argument for String {
+    /// Without what would turn the direction of our own words around.
     fn value(&self) -> FluentValue<'_> {
-        FluentValue::from(self.as_str())
+        if self.contains(changes_direction) {
+            FluentValue::from(self.replace(changes_direction, ""))
+        } else {
+            FluentValue::from(self.as_str())
+        }
     }
+}
+
+/// The marks, embeddings, overrides and isolates of UAX #9.
+fn changes_direction(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 impl Argument for i64 {

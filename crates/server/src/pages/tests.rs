@@ -108,6 +108,27 @@ fn nothing_that_people_choose_becomes_html() {
 }
 
 #[test]
+fn a_name_does_not_turn_our_words_around() {
+    let name = "Tea\u{202e} House\u{2066}".to_owned();
+    let said = chrome(Language::English).text_of("consent-title", "app", &name);
+    assert_eq!(said, "Tea House asks for access to your account");
+}
+
+#[test]
+fn pictures_and_styles_are_served_by_the_hash_of_their_content() {
+    let brand = config(&[]).brand;
+    for asset in brand.assets() {
+        let response = super::assets::answer(std::slice::from_ref(&brand), &asset.name);
+        let headers = response.headers();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(headers[header::CONTENT_TYPE], asset.media_type);
+        assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    }
+    let gone = super::assets::answer(&[brand], "pages.css");
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+}
+
+#[test]
 fn links_of_a_client_lead_to_the_web_or_nowhere() {
     let card = super::ClientCard {
         name: "x".to_owned(),
