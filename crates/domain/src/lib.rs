@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod authorization;
 pub mod claim;
 pub mod client;
 pub mod code;
 pub mod credential;
+pub mod csrf;
 pub mod dpop_nonce;
 pub mod grant;
 pub mod logout_delivery;
 pub mod logout_handle;
 pub mod mac_key;
+pub mod prompt_mark;
 pub mod refresh_token;
 pub mod sealed;
 mod secret;

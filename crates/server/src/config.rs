@@ -46,6 +46,12 @@ pub struct Config {
     pub access_token_ceiling: Duration,
     /// How long an authorization code may be redeemed; 60 seconds by default.
     pub code_lifetime: Duration,
+    /// How long a browser's session may lie unused; 7 days by default.
+    pub session_idle_lifetime: Duration,
+    /// How long a browser's session may live at all; 30 days by default.
+    pub session_absolute_lifetime: Duration,
+    /// How long a pushed authorization request may be used; 10 minutes by default.
+    pub pushed_request_lifetime: Duration,
     /// How long a signing key signs; 30 days by default.
     pub keys_rotate_every: Duration,
     /// How long the JWK set may be cached, and so how long a key is announced; 1 hour.

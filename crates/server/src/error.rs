@@ -1,4 +1,5 @@
-//! Where errors become bytes: one enum and one table for OAuth endpoints, one for the JSON APIs.
+//! Where errors become bytes: one enum and one table for OAuth endpoints here, one for the JSON APIs
+//! in [`api`].
 //!
 //! The public sentence never names a table, a user or a reason that an attacker could use; the
 //! internal cause is logged here, once.
@@ -60,6 +61,26 @@ pub(crate) enum OAuthError {
     /// Request objects of this kind are not read here. The sentence says which kind.
     #[error("{0}")]
     RequestNotSupported(&'static str),
+    /// The response type is not one of ours, or not one that the client may ask for.
+    #[error("this response type is not supported, or not allowed for this client")]
+    UnsupportedResponseType,
+    /// Nothing may be shown, and nobody is signed in, or not as is asked (OpenID Connect Core 1.0
+    /// section 3.1.2.6).
+    #[error("the user has to sign in")]
+    LoginRequired,
+    /// Nothing may be shown, and the user would have to allow something first.
+    #[error("the user has to allow this first")]
+    ConsentRequired,
+    /// How the user can sign in here is not worth what is asked (OpenID Connect Core Error Code
+    /// `unmet_authentication_requirements` 1.0).
+    #[error("no way to sign in here is worth what is asked")]
+    UnmetAuthenticationRequirements,
+    /// A resource is none that the client may ask for (RFC 8707 section 2).
+    #[error("the requested resource is unknown, or not for this client")]
+    InvalidTarget,
+    /// The user was asked and said no.
+    #[error("the user did not allow it")]
+    Denied,
     /// User name or password is wrong, or the user may not sign in: one answer for all.
     #[error("the user name or password is wrong")]
     AccessDenied,
@@ -120,7 +141,14 @@ impl OAuthError {
             Self::InvalidRequestObject(_) => (StatusCode::BAD_REQUEST, "invalid_request_object"),
             Self::InvalidRequestUri(_) => (StatusCode::BAD_REQUEST, "invalid_request_uri"),
             Self::RequestNotSupported(_) => (StatusCode::BAD_REQUEST, "request_not_supported"),
-            Self::AccessDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+            Self::UnsupportedResponseType => (StatusCode::BAD_REQUEST, "unsupported_response_type"),
+            Self::LoginRequired => (StatusCode::BAD_REQUEST, "login_required"),
+            Self::ConsentRequired => (StatusCode::BAD_REQUEST, "consent_required"),
+            Self::UnmetAuthenticationRequirements => {
+                (StatusCode::BAD_REQUEST, "unmet_authentication_requirements")
+            }
+            Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::AccessDenied | Self::Denied => (StatusCode::BAD_REQUEST, "access_denied"),
             Self::InsufficientAuthorization => {
                 (StatusCode::BAD_REQUEST, "insufficient_authorization")
             }
@@ -137,6 +165,16 @@ impl OAuthError {
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         }
+    }
+
+    /// The code alone, for answers that travel by redirect (RFC 6749 section 4.1.2.1).
+    pub(crate) const fn code(&self) -> &'static str {
+        self.row().1
+    }
+
+    /// The status alone, for pages.
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.row().0
     }
 
     /// The same finding at a resource, which answers with a challenge.
@@ -201,40 +239,6 @@ impl IntoResponse for OAuthError {
             Self::UseDpopNonce(nonce) | Self::NonceRequired(nonce) => {
                 set(HeaderName::from_static("dpop-nonce"), nonce);
             }
-            Self::TooManyAttempts(wait) => {
-                set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
-            }
-            Self::Unavailable => set(header::RETRY_AFTER, "1"),
-            _ => {}
-        }
-        response
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let (status, code) = self.row();
-        tracing::Span::current().record("error.code", code);
-        let body = serde_json::json!({
-            "type": format!("urn:menshen:problem:{code}"),
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": status.as_u16(),
-            "code": code,
-            "detail": self.to_string(),
-        });
-        let mut response = (status, Json(body)).into_response();
-        let mut set = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                response.headers_mut().insert(name, value);
-            }
-        };
-        set(header::CONTENT_TYPE, "application/problem+json");
-        set(header::CACHE_CONTROL, "no-store");
-        if let Some(challenge) = self.challenge() {
-            set(header::WWW_AUTHENTICATE, &challenge);
-        }
-        match &self {
-            Self::NonceRequired(nonce) => set(HeaderName::from_static("dpop-nonce"), nonce),
             Self::TooManyAttempts(wait) => {
                 set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
             }

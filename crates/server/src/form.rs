@@ -1,5 +1,5 @@
-//! `application/x-www-form-urlencoded` request bodies, read strictly: what one parser takes for
-//! a repetition and another for an override is refused instead.
+//! `application/x-www-form-urlencoded` request bodies and queries, read strictly: what one parser
+//! takes for a repetition and another for an override is refused instead.
 
 use std::sync::Arc;
 
@@ -17,25 +17,44 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The most parameters that are looked at; no request of ours needs a quarter of them.
 const MAX_PARAMETERS: usize = 64;
 
-/// The parameters of a request body, each of them once. They may be passwords: there is no
-/// `Debug`, and they are wiped when dropped.
+/// The parameters that may be given more than once (RFC 8707 section 2, RFC 8693 section 2.1).
+const REPEATABLE: [&str; 2] = ["resource", "audience"];
+
+/// The parameters of a request, each of them once but for [`REPEATABLE`]. They may be passwords:
+/// there is no `Debug`, and they are wiped when dropped.
 pub(crate) struct Form {
     parameters: Vec<(Zeroizing<String>, Zeroizing<String>)>,
     connection: Option<Arc<TlsInfo>>,
 }
 
 impl Form {
-    /// Reads a body.
-    fn parse(body: &[u8]) -> Result<Self, OAuthError> {
-        let mut parameters: Vec<(Zeroizing<String>, Zeroizing<String>)> = Vec::with_capacity(8);
-        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    /// Reads a body, or a query.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        let decoded = pairs.map(|pair| {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = decode(halves.next().unwrap_or_default());
             let value = decode(halves.next().unwrap_or_default());
-            let (Some(name), Some(value)) = (name, value) else {
-                return Err(OAuthError::InvalidRequest("the request body is not well encoded"));
-            };
-            if parameters.iter().any(|(known, _)| *known == name) {
+            let malformed = OAuthError::InvalidRequest("the request body is not well encoded");
+            name.zip(value).ok_or(malformed)
+        });
+        Self::of(decoded)
+    }
+
+    /// Takes parameters that came in another form.
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self, OAuthError> {
+        let pairs = pairs.into_iter();
+        Self::of(pairs.map(|(name, value)| Ok((Zeroizing::new(name), Zeroizing::new(value)))))
+    }
+
+    fn of(
+        pairs: impl Iterator<Item = Result<(Zeroizing<String>, Zeroizing<String>), OAuthError>>,
+    ) -> Result<Self, OAuthError> {
+        let mut parameters: Vec<(Zeroizing<String>, Zeroizing<String>)> = Vec::with_capacity(8);
+        for pair in pairs {
+            let (name, value) = pair?;
+            let repeated = parameters.iter().any(|(known, _)| *known == name);
+            if repeated && !REPEATABLE.contains(&name.as_str()) {
                 return Err(OAuthError::InvalidRequest("a parameter is given more than once"));
             }
             if parameters.len() == MAX_PARAMETERS {
@@ -44,6 +63,17 @@ impl Form {
             parameters.push((name, value));
         }
         Ok(Self { parameters, connection: None })
+    }
+
+    /// Every value of a parameter that may be repeated; empty ones count as absent.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.parameters.iter().filter(move |(known, _)| known.as_str() == name);
+        named.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Every parameter, in the order given.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
+        self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a parameter. An empty one counts as absent (RFC 6749 section 3.1).
@@ -151,5 +181,7 @@ mod tests {
         let many: Vec<String> = (0..65).map(|n| format!("p{n}=1")).collect();
         assert!(Form::parse(many.join("&").as_bytes()).is_err());
         assert!(Form::parse(many[1..].join("&").as_bytes()).is_ok());
+        let resources = parse("resource=a&resource=&resource=b");
+        assert_eq!(resources.all("resource").collect::<Vec<_>>(), ["a", "b"]);
     }
 }

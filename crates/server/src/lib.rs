@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod app;
+mod browser;
 mod client_cache;
 mod client_keys;
 pub mod config;
@@ -22,7 +23,9 @@ mod revoke;
 mod router;
 mod run;
 mod sender;
+mod sign_in;
 mod telemetry;
+mod trouble;
 
 pub use admin::openapi;
 pub use app::{App, AssemblyError};

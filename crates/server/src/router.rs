@@ -16,9 +16,12 @@ use crate::account::{logout, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::oauth::{authorize_challenge, discovery, introspect, jwks, revoke, token, userinfo};
+use crate::oauth::{
+    authorize, authorize_challenge, discovery, introspect, jwks, par, revoke, token, userinfo,
+};
 use crate::pages::assets;
 use crate::revoke::preferred_wait;
+use crate::sign_in::page;
 use crate::{feed, health, telemetry};
 
 /// How long a request may take. Whoever is told after it to try again must still find the
@@ -48,7 +51,14 @@ pub fn router(app: App) -> Router {
 
 fn oauth_routes() -> Router<App> {
     Router::new()
+        .route(par::PATH, post(par::post))
+        .route(authorize::PATH, get(authorize::get).post(authorize::post))
+        .route(authorize::consent::PATH, post(authorize::consent::post))
+        .route(page::PATH, get(page::get).post(page::post))
+        .route("/sign-in/other", post(page::other))
+        .route("/sign-in/chosen", post(page::chosen))
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
+        .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/jwks", get(jwks::get))
         .route("/authorize-challenge", post(authorize_challenge::post))
         .route("/token", post(token::post))

@@ -56,6 +56,10 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         store_connections: from.number("store.connections", 1..=500)?,
         access_token_ceiling: from.duration("access_token.max_lifetime", MINUTE..=7 * DAY)?,
         code_lifetime: from.duration("code.lifetime", SECOND..=10 * MINUTE)?,
+        session_idle_lifetime: from.duration("session.idle_lifetime", MINUTE..=365 * DAY)?,
+        session_absolute_lifetime: from
+            .duration("session.absolute_lifetime", 5 * MINUTE..=3650 * DAY)?,
+        pushed_request_lifetime: from.duration("pushed_request.lifetime", 10 * SECOND..=HOUR)?,
         keys_rotate_every: rotate_every,
         keys_cached_for: cached_for,
         hashing_cost: hashing_cost(&from)?,

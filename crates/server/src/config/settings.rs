@@ -114,6 +114,23 @@ pub(super) const SETTINGS: &[Setting] = &[
          How long revocations are remembered follows from it. Raise it on every node at once.",
     ),
     text("code.lifetime", "60s", "How long an authorization code may be redeemed; 1s to 10m."),
+    text(
+        "session.idle_lifetime",
+        "7d",
+        "How long a sign-in in a browser lasts without being used, by its person or by an app that \
+         was signed in with it; 1m to 365d.",
+    ),
+    text(
+        "session.absolute_lifetime",
+        "30d",
+        "How long a sign-in in a browser lasts at all; 5m to 3650d. Apps have limits of their own.",
+    ),
+    text(
+        "pushed_request.lifetime",
+        "10m",
+        "How long a pushed authorization request (RFC 9126) may wait for its user to sign in; 10s \
+         to 1h.",
+    ),
     text("keys.rotate_every", "30d", "How long a signing key signs; 1h to 730d."),
     text(
         "keys.cached_for",

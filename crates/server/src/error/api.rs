@@ -1,10 +1,12 @@
-//! The errors of the JSON APIs: what they are called, and what people read.
+//! Problem documents (RFC 9457): what the account, admin and feed APIs answer other than success.
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
-use super::OAuthError;
+use super::{OAuthError, whole_seconds};
 
 /// An answer of the account, admin or feed API other than success: a problem document
 /// (RFC 9457).
@@ -94,7 +96,7 @@ impl ApiError {
     }
 
     /// The challenge of what an OAuth endpoint would say.
-    pub(super) fn challenge(&self) -> Option<String> {
+    fn challenge(&self) -> Option<String> {
         match self {
             Self::MissingToken => OAuthError::MissingToken,
             Self::InvalidToken => OAuthError::InvalidToken,
@@ -105,5 +107,39 @@ impl ApiError {
             _ => return None,
         }
         .challenge()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.row();
+        tracing::Span::current().record("error.code", code);
+        let body = serde_json::json!({
+            "type": format!("urn:menshen:problem:{code}"),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "code": code,
+            "detail": self.to_string(),
+        });
+        let mut response = (status, Json(body)).into_response();
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(name, value);
+            }
+        };
+        set(header::CONTENT_TYPE, "application/problem+json");
+        set(header::CACHE_CONTROL, "no-store");
+        if let Some(challenge) = self.challenge() {
+            set(header::WWW_AUTHENTICATE, &challenge);
+        }
+        match &self {
+            Self::NonceRequired(nonce) => set(HeaderName::from_static("dpop-nonce"), nonce),
+            Self::TooManyAttempts(wait) => {
+                set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
+            }
+            Self::Unavailable => set(header::RETRY_AFTER, "1"),
+            _ => {}
+        }
+        response
     }
 }

@@ -1,47 +1,112 @@
-//! What this server can do, for clients to read (RFC 8414): only what is true today. The document
-//! of OpenID Connect Discovery is not served: it would have to name what is not there.
+//! What this server can do, for clients to read: one document under two names (RFC 8414 section 3,
+//! OpenID Connect Discovery 1.0 section 4). Only what is true today.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use menshen_domain::claim;
+use menshen_domain::session::Authentication;
 use menshen_token::{Algorithm, dpop};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{authorize_challenge, client_auth, introspect, jwks, revoke, token, userinfo};
+use super::{
+    authorize, authorize_challenge, client_auth, introspect, jwks, par, request_object, revoke,
+    token, userinfo,
+};
 use crate::app::App;
+use crate::pages::Language;
 
-/// `GET /.well-known/oauth-authorization-server`.
+/// `GET /.well-known/oauth-authorization-server`, `GET /.well-known/openid-configuration`.
 pub(crate) async fn get(State(app): State<App>) -> Response {
     let age = format!("public, max-age={}", app.config.keys_cached_for.as_secs());
     ([(header::CACHE_CONTROL, age)], Json(document(&app))).into_response()
 }
 
 fn document(app: &App) -> Value {
+    let mut document = endpoints(app);
+    document.extend(authorization());
+    document.extend(client_authentication(app));
+    document.extend(openid());
+    Value::Object(document)
+}
+
+fn endpoints(app: &App) -> Map<String, Value> {
     let endpoint = |path| app.config.endpoint(path);
-    let client_methods = client_auth::methods(&app.config);
-    let signing = client_auth::signing_algorithms();
-    json!({
+    members(json!({
         "issuer": app.config.issuer(),
+        "authorization_endpoint": endpoint(authorize::PATH),
         "authorization_challenge_endpoint": endpoint(authorize_challenge::PATH),
+        "pushed_authorization_request_endpoint": endpoint(par::PATH),
         "token_endpoint": endpoint(token::PATH),
         "revocation_endpoint": endpoint(revoke::PATH),
         "introspection_endpoint": endpoint(introspect::PATH),
         "userinfo_endpoint": endpoint(userinfo::PATH),
         "jwks_uri": endpoint(jwks::PATH),
-        "response_types_supported": ["code"],
+    }))
+}
+
+fn authorization() -> Map<String, Value> {
+    members(json!({
+        "response_types_supported": [
+            "code", "id_token", "token", "id_token token", "code id_token", "code token",
+            "code id_token token",
+        ],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": token::GRANT_TYPES,
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": client_methods,
-        "token_endpoint_auth_signing_alg_values_supported": signing,
-        "revocation_endpoint_auth_methods_supported": client_methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": signing,
-        "introspection_endpoint_auth_methods_supported": client_auth::confidential_methods(
-            &app.config,
-        ).into_iter().chain(["Bearer", "DPoP"]).collect::<Vec<_>>(),
-        "introspection_endpoint_auth_signing_alg_values_supported": signing,
-        "introspection_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
+        "authorization_response_iss_parameter_supported": true,
+        "require_pushed_authorization_requests": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": false,
+        "request_object_signing_alg_values_supported":
+            request_object::ALGORITHMS.map(Algorithm::as_str),
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "ui_locales_supported": Language::ALL.map(Language::tag),
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::as_str),
-        "subject_types_supported": ["public"],
-    })
+    }))
+}
+
+fn client_authentication(app: &App) -> Map<String, Value> {
+    let methods = client_auth::methods(&app.config);
+    let mut readers = client_auth::confidential_methods(&app.config);
+    readers.extend(["Bearer", "DPoP"]);
+    let algorithms = client_auth::signing_algorithms();
+    members(json!({
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_methods_supported": readers,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
+    }))
+}
+
+fn openid() -> Map<String, Value> {
+    // RS256 first: what OpenID Connect has every client understand.
+    let id_tokens = [Algorithm::RS256, Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA];
+    let mut scopes = vec!["openid", "offline_access"];
+    scopes.extend(claim::STANDARD.map(|(scope, _)| scope));
+    let mut claims = vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid"];
+    claims.extend(claim::STANDARD.iter().flat_map(|(_, claims)| claims.iter()));
+    members(json!({
+        "scopes_supported": scopes,
+        "claims_supported": claims,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": true,
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": id_tokens.map(Algorithm::as_str),
+        "userinfo_signing_alg_values_supported": id_tokens.map(Algorithm::as_str),
+        "acr_values_supported": [Authentication::PASSWORD_ACR],
+        "display_values_supported": ["page", "popup", "touch", "wap"],
+    }))
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
 }

@@ -14,13 +14,13 @@ use axum::http::{HeaderMap, Request, header};
 use axum_server::tls::TlsInfo;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use menshen_domain::client::{Client, ClientPolicy};
+use menshen_domain::client::{Client, ClientMetadata, ClientPolicy};
 use menshen_domain::credential::{HashingCost, PasswordHasher};
 use menshen_domain::sealed::KeyEncryptionKey;
 use menshen_domain::{Secret, User};
 use menshen_server::config::{Config, Sources};
 use menshen_server::{App, Entropy};
-use menshen_store::{Store, StoreOptions};
+use menshen_store::{ClientChange, Store, StoreOptions};
 use menshen_token::{AccessToken, Algorithm, Clock as _, ManualClock, Timestamp, UserId};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -136,6 +136,19 @@ impl Server {
     /// Adds a client with [`SECRET`].
     pub(crate) async fn add_confidential(&self, id: &str, adjust: impl FnOnce(&mut ClientPolicy)) {
         self.add_client(id, Some(Secret::new(SECRET.to_owned())), adjust).await;
+    }
+
+    /// Adds a client with [`SECRET`] and something to say about itself.
+    pub(crate) async fn add_web(
+        &self,
+        id: &str,
+        metadata: ClientMetadata,
+        adjust: impl FnOnce(&mut ClientPolicy),
+    ) {
+        self.add_confidential(id, adjust).await;
+        let change = ClientChange { metadata: Some(metadata), ..ClientChange::default() };
+        let id = id.parse().expect("a client id");
+        self.app.store.change_client(&id, &change).await.expect("changed");
     }
 
     async fn add_client(

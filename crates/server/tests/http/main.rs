@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod authorize;
 mod authorize_challenge;
 mod bad_input;
 mod client_assertions;
@@ -23,3 +24,4 @@ mod revoke;
 mod single_token;
 mod token;
 mod userinfo;
+mod walk;

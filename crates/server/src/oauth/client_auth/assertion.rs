@@ -10,7 +10,7 @@ use menshen_token::jws::Compact;
 use menshen_token::{Algorithm, Claims, Flaw, MAX_LEEWAY};
 use serde_json::Value;
 
-use super::super::{introspect, revoke, token};
+use super::super::{introspect, par, revoke, token};
 use crate::app::App;
 use crate::client_keys::KeySource;
 use crate::error::OAuthError;
@@ -26,7 +26,7 @@ pub(super) const SYMMETRIC: &str = "HS256";
 
 /// The endpoints that an assertion may be meant for instead of the issuer.
 const ENDPOINTS: [&str; 5] =
-    [token::PATH, introspect::PATH, revoke::PATH, "/par", "/device_authorization"];
+    [token::PATH, introspect::PATH, revoke::PATH, par::PATH, "/device_authorization"];
 
 /// Whom an assertion says it is about, unverified.
 pub(super) fn subject_of(assertion: &str) -> Option<String> {

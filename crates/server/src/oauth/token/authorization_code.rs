@@ -44,7 +44,8 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     }
 }
 
-fn fresh(app: &App) -> Fresh {
+/// The random parts of what a code opens.
+pub(crate) fn fresh(app: &App) -> Fresh {
     Fresh {
         session_id: SessionId::from_bytes(app.random()),
         grant_id: GrantId::from_bytes(app.random()),

@@ -1,6 +1,6 @@
 //! `POST /token`: the one dispatch on the grant type (RFC 6749 section 3.2).
 
-mod authorization_code;
+pub(crate) mod authorization_code;
 mod client_credentials;
 mod exchange;
 pub(crate) mod id_token;

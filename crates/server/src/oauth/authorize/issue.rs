@@ -1,0 +1,130 @@
+//! The good answer: a code, and for those who may still have them, tokens beside it.
+
+use menshen_domain::Secret;
+use menshen_domain::code::{AuthorizationCode, OpenIdRequest};
+use menshen_store::{Issued, Redeemed, Redemption};
+
+use axum::response::Response;
+
+use super::{Pending, Visit};
+use crate::app::App;
+use crate::browser::Held;
+use crate::error::OAuthError;
+use crate::oauth::subject;
+use crate::oauth::token::authorization_code::fresh;
+use crate::oauth::token::id_token::IdToken;
+use crate::oauth::token::response::{self, Narrowing};
+use crate::revoke;
+
+/// Gives the client what it asked for.
+pub(super) async fn answer(
+    visit: &Visit,
+    pending: &Pending,
+    held: &Held,
+) -> Result<Response, OAuthError> {
+    let app = &visit.app;
+    let asked = pending.request.response_type;
+    let secret = Secret::from_random(app.random());
+    let code = code(app, pending, held, &secret).await?;
+    let mut parameters = Vec::new();
+    let given = asked.code.then(|| secret.expose().to_owned());
+    if asked.code {
+        let issued = match &pending.origin.pushed {
+            None => app.store.issue_code(&code).await.map(|()| true)?,
+            Some(pushed) => app.store.issue_code_for(pushed, &code).await?,
+        };
+        if !issued {
+            return Err(OAuthError::InvalidRequest("the pushed request was used before"));
+        }
+        parameters.push(("code", secret.expose().to_owned()));
+    }
+    if !asked.is_code_only() {
+        let issued = let_in_at_once(app, pending, held).await?;
+        parameters.extend(tokens(app, pending, &issued, given.as_deref()).await?);
+    }
+    Ok(pending.reply.send(app, &visit.chrome, parameters))
+}
+
+async fn code(
+    app: &App,
+    pending: &Pending,
+    held: &Held,
+    secret: &Secret,
+) -> Result<AuthorizationCode, OAuthError> {
+    let (request, client) = (&pending.request, &pending.origin.client);
+    Ok(AuthorizationCode {
+        hash: secret.hash(),
+        client_id: client.id.clone(),
+        user_id: held.user.id.clone(),
+        subject: subject::of(app, client, &held.user.id).await?,
+        session_id: Some(held.session.id),
+        scope: request.scope.clone(),
+        audience: request.audience.clone(),
+        redirect_uri: Some(pending.reply.redirect_uri.clone()),
+        openid: OpenIdRequest { nonce: request.nonce.clone(), claims: request.claims.clone() },
+        challenge: request.challenge.clone(),
+        confirmation: request.confirmation.clone(),
+        device: held.session.device.clone(),
+        authentication: held.session.authentication.clone(),
+        sign_in_epoch: held.user.sign_in_epoch,
+        expires_at: app.now() + app.config.code_lifetime,
+    })
+}
+
+/// A grant for tokens that are given right away: by a code that nobody sees.
+async fn let_in_at_once(app: &App, pending: &Pending, held: &Held) -> Result<Issued, OAuthError> {
+    let secret = Secret::from_random(app.random());
+    let mut code = code(app, pending, held, &secret).await?;
+    (code.challenge, code.redirect_uri) = (None, None);
+    app.store.issue_code(&code).await?;
+    let redemption = Redemption {
+        code: code.hash.clone(),
+        client_id: code.client_id.clone(),
+        redirect_uri: None,
+        verifier: None,
+        proof: code.confirmation.clone(),
+        fresh: fresh(app),
+    };
+    match app.store.redeem_code(&redemption, app.now()).await? {
+        Redeemed::Opened { issued, displaced, .. } => {
+            displaced.iter().for_each(revoke::count);
+            Ok(*issued)
+        }
+        Redeemed::Refused(_) | Redeemed::Replayed(_) => Err(OAuthError::LoginRequired),
+    }
+}
+
+async fn tokens(
+    app: &App,
+    pending: &Pending,
+    issued: &Issued,
+    code: Option<&str>,
+) -> Result<Vec<(&'static str, String)>, OAuthError> {
+    let asked = pending.request.response_type;
+    let mut parameters = Vec::new();
+    let mut access_token = None;
+    if asked.token {
+        let mut token = response::access_token(app, issued, Narrowing::default());
+        let written = response::write(app, &issued.client, &mut token).await?;
+        let kind = if token.confirmation.is_some() { "DPoP" } else { "Bearer" };
+        let expires_in = token.expires_at.since(app.now()).as_secs();
+        parameters.push(("access_token", written.clone()));
+        parameters.push(("token_type", kind.to_owned()));
+        parameters.push(("expires_in", expires_in.to_string()));
+        parameters.push(("scope", token.scope.as_str().to_owned()));
+        access_token = Some(written);
+    }
+    if asked.id_token {
+        let id_token = IdToken {
+            grant: &issued.grant,
+            session: &issued.session,
+            user: &issued.user,
+            client: &issued.client,
+            nonce: pending.request.nonce.as_deref(),
+            access_token: access_token.as_deref(),
+            code,
+        };
+        parameters.push(("id_token", id_token.mint(app, app.now()).await?));
+    }
+    Ok(parameters)
+}
