@@ -15,8 +15,9 @@ const DEPTH_BELOW_SRC: usize = 2;
 /// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
 const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
     ("crates/token/src", 19, "the spine is flat: one noun, one file, nothing hidden"),
-    ("crates/domain/src", 18, "flat like the spine: one noun, one file"),
+    ("crates/domain/src", 20, "flat like the spine: one noun, one file"),
     ("crates/store/src", 22, "one table, one file"),
+    ("crates/store/tests/contract", 22, "one file for each part of the store"),
     (
         "crates/server/src",
         24,
