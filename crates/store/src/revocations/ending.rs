@@ -65,7 +65,7 @@ async fn end_sign_ins(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
     let sql = match covered {
         Covered::User(_) => "UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = $1",
         Covered::Client(_) => {
-            "DELETE FROM authorization_codes WHERE client_id = $1 AND session_id IS NULL"
+            "DELETE FROM authorization_codes WHERE client_id = $1 AND grant_id IS NULL"
         }
         _ => return Ok(()),
     };
