@@ -98,12 +98,8 @@ impl Store {
                 Box::pin(async move {
                     let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
                     tx.execute(sqlx::query(sql).bind(user.as_str()).bind(client.as_str())).await?;
+                    revocations::lock_sessions_with(tx, user, client).await?;
                     let grants = live_grants(tx, user, client).await?;
-                    // Whoever has ended the first one holds the head of the log, and may wait for
-                    // nobody.
-                    for id in &grants {
-                        revocations::lock(tx, &Covered::Grant(*id)).await?;
-                    }
                     let mut receipts = Vec::new();
                     for id in grants {
                         let (covered, reason) = (Covered::Grant(id), Reason::ConsentWithdrawn);

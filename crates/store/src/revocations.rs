@@ -19,7 +19,8 @@ pub(crate) mod feed_streams;
 pub(crate) mod log;
 
 pub(crate) use ending::{
-    Covered, aliases_of_user, end, end_expired, latest_of_user, lock, raise_cut_off,
+    Covered, aliases_of_user, end, end_expired, latest_of_user, lock, lock_sessions_with,
+    raise_cut_off,
 };
 
 /// What is to be ended.

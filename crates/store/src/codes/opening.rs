@@ -61,42 +61,18 @@ async fn make_room(
         SessionPolicy::SingleDevice => (0, Reason::SignedInElsewhere),
         SessionPolicy::Limit(most) => (most.saturating_sub(1), Reason::SessionLimit),
     };
+    revocations::lock_sessions_with(tx, &user.id, &client.id).await?;
     let mut others = most_recently_used(tx, user, client).await?;
     others.retain(|id| Some(*id) != joined);
     let beyond = others.into_iter().skip(usize::try_from(room).unwrap_or(usize::MAX));
-    let ending: Vec<Covered> = beyond.map(Covered::Session).collect();
-    // Whoever has ended the first one holds the head of the log, and may wait for nobody.
-    lock_sessions(tx, user, client).await?;
-    for covered in &ending {
-        revocations::lock(tx, covered).await?;
-    }
     let mut receipts = Vec::new();
-    for covered in &ending {
-        receipts.push(revocations::end(tx, covered, reason, now).await?);
+    for id in beyond {
+        receipts.push(revocations::end(tx, &Covered::Session(id), reason, now).await?);
     }
     Ok(receipts)
 }
 
-/// All of them in one order, as everyone does who ends several.
-async fn lock_sessions(tx: &mut Tx<'_>, user: &User, client: &Client) -> Result<()> {
-    let sql = concat!(
-        "SELECT count(*) FROM (SELECT id FROM sessions WHERE user_id = $1 AND ",
-        uses_client!(),
-        " AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked"
-    );
-    tx.lock(sqlx::query(sql).bind(user.id.as_str()).bind(client.id.as_str())).await
-}
-
-/// A session that the client of `$2` has signed in to.
-macro_rules! uses_client {
-    () => {
-        "EXISTS (SELECT 1 FROM session_clients WHERE session_clients.session_id = sessions.id \
-          AND session_clients.client_id = $2)"
-    };
-}
-use uses_client;
-
-/// The live sessions, those used last first.
+/// The live sessions that the client has signed in to, those used last first.
 async fn most_recently_used(
     tx: &mut Tx<'_>,
     user: &User,
@@ -105,9 +81,10 @@ async fn most_recently_used(
     let sql = concat!(
         "SELECT id FROM (SELECT id, COALESCE(",
         sessions::last_use!(),
-        ", last_seen_at_ms) AS last_use_at_ms FROM sessions WHERE user_id = $1 AND ",
-        uses_client!(),
-        " AND ended_at_ms IS NULL) AS live ORDER BY last_use_at_ms DESC, id"
+        ", last_seen_at_ms) AS last_use_at_ms FROM sessions WHERE user_id = $1 \
+          AND EXISTS (SELECT 1 FROM session_clients \
+          WHERE session_clients.session_id = sessions.id AND session_clients.client_id = $2) \
+          AND ended_at_ms IS NULL) AS live ORDER BY last_use_at_ms DESC, id"
     );
     let rows =
         sqlx::query(sql).bind(user.id.as_str()).bind(client.id.as_str()).fetch_all(tx.db()).await?;

@@ -195,6 +195,28 @@ pub(crate) async fn lock(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
     tx.lock(covered.statement(sql, covered.grants())).await
 }
 
+/// Locks the sessions of a user that a client has signed in to, and all grants in them, for whoever
+/// ends several one by one: having ended the first, they hold the head of the log and may wait for
+/// nobody.
+pub(crate) async fn lock_sessions_with(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    client: &ClientId,
+) -> Result<()> {
+    let sessions = "SELECT count(*) FROM (SELECT id FROM sessions WHERE user_id = $1 \
+        AND EXISTS (SELECT 1 FROM session_clients \
+        WHERE session_clients.session_id = sessions.id AND session_clients.client_id = $2) \
+        AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked";
+    let grants = "SELECT count(*) FROM (SELECT id FROM grants WHERE user_id = $1 \
+        AND EXISTS (SELECT 1 FROM session_clients \
+        WHERE session_clients.session_id = grants.session_id AND session_clients.client_id = $2) \
+        AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked";
+    for sql in [sessions, grants] {
+        tx.lock(sqlx::query(sql).bind(user.to_string()).bind(client.to_string())).await?;
+    }
+    Ok(())
+}
+
 async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
     let sql = "SELECT max(issued_at_ms), max(access_expires_at_ms), count(*) FROM grants \
         WHERE {} AND ended_at_ms IS NULL";

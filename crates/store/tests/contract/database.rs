@@ -83,6 +83,27 @@ impl Database {
         connection.close().await.expect("closes");
     }
 
+    /// How often two transactions have waited for each other, once nobody is connected any more;
+    /// never, where there is one writer.
+    pub(crate) async fn deadlocks(&self) -> i64 {
+        if matches!(self.home, Home::Folder { .. }) {
+            return 0;
+        }
+        let mut connection = PgConnection::connect(&self.url).await.expect("PostgreSQL answers");
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+        let everyone_leaves = async {
+            // What a connection has counted is known when it ends.
+            while count(&mut connection, others).await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let leaving = tokio::time::timeout(Duration::from_secs(20), everyone_leaves).await;
+        leaving.expect("everyone leaves");
+        let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        count(&mut connection, deadlocks).await
+    }
+
     /// Takes the database away under everyone who uses it.
     pub(crate) async fn take_away(&self, store: &Store) {
         match &self.home {
@@ -103,6 +124,10 @@ impl Drop for Database {
         // A failure to clean up must not hide why the test failed.
         let _ = dropping.join();
     }
+}
+
+async fn count(connection: &mut PgConnection, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(connection).await.expect("counts")
 }
 
 async fn run(url: &str, sql: String) {

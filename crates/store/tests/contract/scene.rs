@@ -1,5 +1,6 @@
 //! Users, clients and sign-ins to tell stories with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use menshen_domain::client::ClientPolicy;
@@ -37,7 +38,7 @@ pub(crate) const ALL: Page = Page { after: None, limit: 1_000 };
 /// A database with a store on it.
 pub(crate) struct Scene {
     pub(crate) store: Store,
-    pub(crate) database: Database,
+    pub(crate) database: Arc<Database>,
 }
 
 /// Somebody's browser, by the last sign-in in it.
@@ -53,7 +54,7 @@ impl Scene {
     }
 
     pub(crate) async fn on(database: Database) -> Self {
-        Self { store: database.open().await, database }
+        Self { store: database.open().await, database: Arc::new(database) }
     }
 
     pub(crate) async fn user(&self, name: &str) -> User {

@@ -5,4 +5,5 @@ mod consents;
 mod joined_codes;
 mod opaque_tokens;
 mod pushed_requests;
+mod races;
 mod subjects;
