@@ -86,7 +86,8 @@ impl Store {
     }
 
     /// Takes back what a user has allowed a client, and ends every grant that it has of theirs,
-    /// those for offline use included. The session stays: other apps may live in it.
+    /// those for offline use included, and every code that might become one. The session stays:
+    /// other apps may live in it.
     pub async fn withdraw_consent(
         &self,
         user: &UserId,
@@ -96,8 +97,17 @@ impl Store {
         self.database
             .write(|tx| {
                 Box::pin(async move {
-                    let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
-                    tx.execute(sqlx::query(sql).bind(user.as_str()).bind(client.as_str())).await?;
+                    // Keeps codes from being redeemed until the commit.
+                    let lock = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
+                    tx.lock(sqlx::query(lock).bind(user.as_str())).await?;
+                    for sql in [
+                        "DELETE FROM consents WHERE user_id = $1 AND client_id = $2",
+                        "DELETE FROM authorization_codes \
+                         WHERE user_id = $1 AND client_id = $2 AND grant_id IS NULL",
+                    ] {
+                        let delete = sqlx::query(sql).bind(user.as_str()).bind(client.as_str());
+                        tx.execute(delete).await?;
+                    }
                     revocations::lock_sessions_with(tx, user, client).await?;
                     let grants = live_grants(tx, user, client).await?;
                     let mut receipts = Vec::new();

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use menshen_domain::client::ClientPolicy;
-use menshen_store::Consent;
+use menshen_store::{CodeRefusal, Consent, Redeemed};
 use menshen_token::{Reason, Revocation, Scope, Seq};
 use rstest::rstest;
 
 use crate::database::Kind;
-use crate::scene::{ALL, START, Scene, scope, token};
+use crate::scene::{ALL, START, Scene, code, redemption, scope, token};
 
 #[rstest]
 #[tokio::test]
@@ -121,4 +121,66 @@ async fn a_consent_taken_back_ends_every_grant_of_that_client(
     assert!(live.iter().all(|session| session.client_id.is_none()));
     let again = store.withdraw_consent(&ada.id, &sync.id, now).await.expect("answers");
     assert_eq!(again, []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_code_does_not_outlive_the_consent_it_rests_on(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, eve) = (scene.user("ada").await, scene.user("eve").await);
+    let sync = scene.client("sync", ClientPolicy::default()).await;
+    let other = scene.client("other", ClientPolicy::default()).await;
+    let browser = scene.sign_in_browser(&ada, START).await;
+    let redeemed = scene.joining(&browser, &sync, START).await;
+    scene.sign_in_as(&redeemed, START).await;
+    let dead = [scene.joining(&browser, &sync, START).await, code(&ada, &sync, START)];
+    let kept = [code(&ada, &other, START), code(&eve, &sync, START)];
+    for code in dead.iter().chain(&kept) {
+        scene.store.issue_code(code).await.expect("issued");
+    }
+    scene.store.withdraw_consent(&ada.id, &sync.id, START).await.expect("withdrawn");
+    let redeem = async |code| scene.store.redeem_code(&redemption(code), START).await;
+    for code in &dead {
+        let answer = redeem(code).await.expect("judged");
+        assert!(matches!(answer, Redeemed::Refused(CodeRefusal::Unknown)), "{answer:?}");
+    }
+    for code in &kept {
+        let answer = redeem(code).await.expect("judged");
+        assert!(matches!(answer, Redeemed::Opened { .. }), "{answer:?}");
+    }
+    // A second redemption is noticed all the same.
+    let answer = redeem(&redeemed).await.expect("judged");
+    assert!(matches!(answer, Redeemed::Replayed(_)), "{answer:?}");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_of_a_consent_whoever_comes_first(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let sync = scene.client("sync", ClientPolicy::default()).await;
+    let browser = scene.sign_in_browser(&ada, START).await;
+    let other_node = scene.database.open().await;
+    for round in 0..20 {
+        scene.store.give_consent(&ada.id, &sync.id, &scope("openid"), START).await.expect("given");
+        let code = scene.joining(&browser, &sync, START).await;
+        scene.store.issue_code(&code).await.expect("issued");
+        let redeeming = tokio::spawn({
+            let (store, redemption) = (scene.store.clone(), redemption(&code));
+            async move { store.redeem_code(&redemption, START).await.expect("judged") }
+        });
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
+        other_node.withdraw_consent(&ada.id, &sync.id, START).await.expect("withdrawn");
+        match redeeming.await.expect("runs") {
+            Redeemed::Opened { issued, .. } => assert!(scene.is_over(&issued, START).await),
+            Redeemed::Refused(CodeRefusal::Unknown) => {}
+            other => panic!("neither: {other:?}"),
+        }
+    }
 }
