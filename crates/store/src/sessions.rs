@@ -59,10 +59,12 @@ pub(crate) fn read_ended(cells: &mut Cells<'_>) -> Result<Option<Ended>> {
     }
 }
 
-/// The session's last use: that of its grant used last.
+/// The session's last use: that of its grant used last. What an app does by itself while the user
+/// is away keeps no browser signed in.
 macro_rules! last_use {
     () => {
-        "(SELECT max(grants.rotated_at_ms) FROM grants WHERE grants.session_id = sessions.id)"
+        "(SELECT max(grants.rotated_at_ms) FROM grants WHERE grants.session_id = sessions.id \
+          AND (grants.outlives_session_since_ms IS NULL OR sessions.idle_lifetime_ms IS NULL))"
     };
 }
 pub(crate) use last_use;

@@ -225,6 +225,24 @@ async fn a_browser_that_nobody_uses_is_signed_out(
 
 #[rstest]
 #[tokio::test]
+async fn what_works_offline_keeps_nobody_signed_in(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let sync = scene.client("sync", ClientPolicy::default()).await;
+    let browser = scene.sign_in_browser(&ada, START).await;
+    let offline = scene.join_offline(&browser, &sync, START).await;
+    let offline = issued(scene.refresh(present(&offline), START + HOUR).await);
+    let now = START + IDLE;
+    assert_eq!(scene.held(&browser.cookie, now).await, None);
+    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.end_of(browser.session.id).await, Some((now, Reason::IdleTimeout)));
+    assert!(!scene.is_over(&offline, now).await);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_live_token_of_a_browser_that_nobody_uses_is_killed(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
