@@ -1,5 +1,6 @@
 //! Opening a session, or letting a client into one, and making room for it.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use menshen_domain::client::SessionPolicy;
@@ -79,16 +80,21 @@ async fn most_recently_used(
     client: &Client,
 ) -> Result<Vec<SessionId>> {
     let sql = concat!(
-        "SELECT id FROM (SELECT id, COALESCE(",
+        "SELECT ",
+        sessions::columns!(),
+        ", ",
         sessions::last_use!(),
-        ", last_seen_at_ms) AS last_use_at_ms FROM sessions WHERE user_id = $1 \
-          AND EXISTS (SELECT 1 FROM session_clients \
+        " FROM sessions WHERE user_id = $1 AND EXISTS (SELECT 1 FROM session_clients \
           WHERE session_clients.session_id = sessions.id AND session_clients.client_id = $2) \
-          AND ended_at_ms IS NULL) AS live ORDER BY last_use_at_ms DESC, id"
+          AND ended_at_ms IS NULL"
     );
     let rows =
         sqlx::query(sql).bind(user.id.as_str()).bind(client.id.as_str()).fetch_all(tx.db()).await?;
-    rows.iter().map(|row| Cells::of(row, "sessions").parse()).collect()
+    let sessions =
+        rows.iter().map(|row| sessions::read_with_last_use(&mut Cells::of(row, "sessions")));
+    let mut sessions = sessions.collect::<Result<Vec<Session>>>()?;
+    sessions.sort_by_key(|session| (Reverse(session.last_seen_at), session.id));
+    Ok(sessions.into_iter().map(|session| session.id).collect())
 }
 
 /// The grant, and the session around it.

@@ -353,6 +353,24 @@ async fn a_limit_of_sessions_counts_those_of_browsers(
 
 #[rstest]
 #[tokio::test]
+async fn the_browser_longest_unused_gives_way(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let sessions = SessionPolicy::Limit(2);
+    let app = scene.client("app", ClientPolicy { sessions, ..ClientPolicy::default() }).await;
+    let minute = |n: u64| START + Duration::from_mins(n);
+    let (desk, laptop) =
+        (scene.sign_in_browser(&ada, START).await, scene.sign_in_browser(&ada, START).await);
+    scene.join(&desk, &app, minute(1)).await;
+    scene.join(&laptop, &app, minute(2)).await;
+    // No app, but the user.
+    scene.store.find_browser_session(&desk.cookie, minute(3)).await.expect("reads");
+    let phone = scene.sign_in(&ada, &app, minute(4)).await;
+    assert!(scene.has_live(&desk, &[desk.session.id, phone.session.id]).await);
+}
+
+#[rstest]
+#[tokio::test]
 async fn the_end_of_a_client_leaves_browser_sessions_but_no_code(
     #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
 ) {
