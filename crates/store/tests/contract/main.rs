@@ -4,7 +4,6 @@ mod clients;
 mod codes;
 mod credentials;
 mod database;
-mod deliveries;
 mod keys;
 mod log;
 mod nodes;

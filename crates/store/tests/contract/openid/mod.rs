@@ -2,6 +2,7 @@
 
 mod browsers;
 mod consents;
+mod deliveries;
 mod joined_codes;
 mod opaque_tokens;
 mod pushed_requests;

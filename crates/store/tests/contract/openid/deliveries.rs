@@ -48,7 +48,7 @@ impl Scene {
     }
 
     /// Lets a client into a session, as this subject.
-    async fn join(&self, session: &Session, client: &Client, asked: &str) -> Issued {
+    async fn let_in(&self, session: &Session, client: &Client, asked: &str) -> Issued {
         let user = self.store.find_user(&session.user_id).await.expect("reads").expect("is there");
         let code = AuthorizationCode {
             session_id: Some(session.id),
@@ -92,10 +92,10 @@ async fn the_end_of_a_session_is_told_to_every_client_that_wants_to_know(
     let (shop, sync) = (scene.receiver("shop").await, scene.receiver("sync").await);
     let session = scene.browser(&ada).await;
     let other = scene.browser(&ada).await;
-    scene.join(&session, &app, "openid").await;
-    let at_shop = scene.join(&session, &shop, "openid").await;
-    scene.join(&session, &sync, "openid offline_access").await;
-    scene.join(&other, &shop, "openid").await;
+    scene.let_in(&session, &app, "openid").await;
+    let at_shop = scene.let_in(&session, &shop, "openid").await;
+    scene.let_in(&session, &sync, "openid offline_access").await;
+    scene.let_in(&other, &shop, "openid").await;
     let known = scene.store.list_session_clients(session.id).await.expect("lists");
     assert_eq!(known, ["app", "shop", "sync"].map(client_id));
 
@@ -129,8 +129,8 @@ async fn the_end_of_everything_is_told_for_each_live_session(
     let (one, two) = (scene.browser(&ada).await, scene.browser(&ada).await);
     let (over, hers) = (scene.browser(&ada).await, scene.browser(&eve).await);
     for session in [&one, &two, &over, &hers] {
-        scene.join(session, &shop, "openid").await;
-        scene.join(session, &gone, "openid").await;
+        scene.let_in(session, &shop, "openid").await;
+        scene.let_in(session, &gone, "openid").await;
     }
     scene.end(Target::Session(over.id), Reason::Logout).await;
     scene.store.disable_client(&gone.id, START).await.expect("disabled");
@@ -162,14 +162,14 @@ async fn a_client_is_told_of_the_end_of_its_grant_unless_it_ended_it_itself(
     let ada = scene.user("ada").await;
     let (shop, other) = (scene.receiver("shop").await, scene.receiver("other").await);
     let session = scene.browser(&ada).await;
-    let at_shop = scene.join(&session, &shop, "openid").await;
-    scene.join(&session, &other, "openid").await;
+    let at_shop = scene.let_in(&session, &shop, "openid").await;
+    scene.let_in(&session, &other, "openid").await;
     let receipt = scene.end(Target::Grant(at_shop.grant.id), reason).await;
     assert_eq!((receipt.sessions, receipt.grants), (0, 1));
     let own = matches!(reason, Reason::TokenRevoked | Reason::Logout);
     assert_eq!(names(&receipt), if own { vec![] } else { vec!["shop"] });
     // The session goes on, the client signs in anew, and is told anew.
-    let again = scene.join(&session, &shop, "openid").await;
+    let again = scene.let_in(&session, &shop, "openid").await;
     let receipt = scene.end(Target::Grant(again.grant.id), reason).await;
     assert_eq!(names(&receipt), if own { vec![] } else { vec!["shop"] });
     let receipt = scene.end(Target::Session(session.id), Reason::Logout).await;
@@ -203,7 +203,7 @@ async fn a_client_that_ends_tells_others_only(#[values(Kind::Sqlite, Kind::Postg
     let (phone, sync) = (scene.receiver("phone").await, scene.receiver("sync").await);
     // A session that the phone's app opened, and in which another has offline access.
     let opened = scene.sign_in(&ada, &phone, START).await;
-    scene.join(&opened.session, &sync, "openid offline_access").await;
+    scene.let_in(&opened.session, &sync, "openid offline_access").await;
     let receipt = scene.end(Target::Client(phone.id.clone()), Reason::Admin).await;
     assert_eq!((receipt.sessions, names(&receipt)), (1, vec!["sync"]));
 }
@@ -215,7 +215,7 @@ async fn time_tells_nobody(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let ada = scene.user("ada").await;
     let shop = scene.receiver("shop").await;
     let session = scene.browser(&ada).await;
-    scene.join(&session, &shop, "openid").await;
+    scene.let_in(&session, &shop, "openid").await;
     let late = START + Duration::from_hours(1_000);
     assert_eq!(scene.store.end_expired(late, 100).await.expect("sweeps"), 1);
     assert_eq!(scene.queued().await, []);
@@ -230,8 +230,8 @@ async fn what_is_claimed_is_nobody_elses_until_the_lease_is_over(
     let ada = scene.user("ada").await;
     let (shop, other) = (scene.receiver("shop").await, scene.receiver("other").await);
     let session = scene.browser(&ada).await;
-    scene.join(&session, &shop, "openid").await;
-    scene.join(&session, &other, "openid").await;
+    scene.let_in(&session, &shop, "openid").await;
+    scene.let_in(&session, &other, "openid").await;
     scene.end(Target::Session(session.id), Reason::Logout).await;
     assert_eq!(scene.claim(&shop, START - Duration::from_millis(1)).await, []);
     let claimed = scene.claim(&shop, START).await;
@@ -273,7 +273,7 @@ async fn what_is_given_up_is_seen_for_30_days(#[values(Kind::Sqlite, Kind::Postg
     let shop = scene.receiver("shop").await;
     for _ in 0..3 {
         let session = scene.browser(&ada).await;
-        scene.join(&session, &shop, "openid").await;
+        scene.let_in(&session, &shop, "openid").await;
         scene.end(Target::Session(session.id), Reason::Logout).await;
     }
     let store = &scene.store;
@@ -309,7 +309,7 @@ async fn of_many_workers_one_has_each_delivery(#[values(Kind::Sqlite, Kind::Post
     for _ in 0..40 {
         let session = scene.browser(&ada).await;
         for receiver in &receivers {
-            scene.join(&session, receiver, "openid").await;
+            scene.let_in(&session, receiver, "openid").await;
         }
     }
     scene.end(Target::User(ada.id.clone()), Reason::LogoutEverywhere).await;
@@ -376,7 +376,7 @@ async fn nobody_is_told_by_a_name_of_somebody_else(
     let (shop, other) = (scene.receiver("shop").await, scene.receiver("other").await);
     let session = scene.browser(&ada).await;
     for client in [&shop, &other] {
-        scene.join(&session, client, "openid").await;
+        scene.let_in(&session, client, "openid").await;
     }
     scene.end(Target::Session(session.id), Reason::RemoteLogout).await;
     for client in [&shop, &other] {
