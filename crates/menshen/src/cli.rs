@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::output::HELP;
-use crate::{client, config, demo, key, revoke, serve, session, user};
+use crate::{client, config, delivery, demo, key, revoke, serve, session, user};
 
 /// Menshen: the token and session server whose logout logs out.
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ enum Verb {
     Client(client::Args),
     /// See where somebody is signed in, and end it
     Session(session::Args),
+    /// See which apps were told of a logout, and which were not reached
+    Delivery(delivery::Args),
     /// See the signing keys, rotate them, revoke one that leaked
     Key(key::Args),
     /// Revoke one token, or all that exist
@@ -68,6 +70,7 @@ impl Cli {
             Verb::User(args) => user::run(args).await,
             Verb::Client(args) => client::run(args).await,
             Verb::Session(args) => session::run(args).await,
+            Verb::Delivery(args) => delivery::run(args).await,
             Verb::Key(args) => key::run(args).await,
             Verb::Revoke(args) => revoke::run(args).await,
             Verb::Openapi => {

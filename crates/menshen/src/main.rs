@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod config;
 mod database;
+mod delivery;
 mod demo;
 mod key;
 mod output;

@@ -4,7 +4,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, TableStyle};
 use menshen_store::Receipt;
-use menshen_token::Timestamp;
+use menshen_token::{ClientId, Timestamp};
 use serde::Serialize;
 
 /// Headings and what must not be missed.
@@ -63,6 +63,10 @@ pub(crate) fn receipt(receipt: &Receipt) {
         counted(receipt.grants, "grant"),
         receipt.seq.0,
     );
+    if !receipt.queued.is_empty() {
+        let clients: Vec<&str> = receipt.queued.iter().map(ClientId::as_str).collect();
+        anstream::println!("  the server will tell {}", clients.join(", "));
+    }
 }
 
 /// "1 session", "2 sessions".

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::advice::Advise as _;
 use crate::database::{Database, Settings, whole_list};
-use crate::{output, user};
+use crate::{delivery, output, user};
 
 /// What `menshen session` takes.
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,14 @@ enum Verb {
     List {
         /// User name or id
         user: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a session, live or ended, and which apps were told of its end
+    Show {
+        /// The id that `menshen session list` shows
+        id: SessionId,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -50,6 +58,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let database = Database::open(&args.settings).await?;
     match args.verb {
         Verb::List { user, json } => list(&database, &user, json).await?,
+        Verb::Show { id, json } => show(&database, id, json).await?,
         Verb::End { id: Some(id), .. } => end(&database, id).await?,
         Verb::End { id: None, all_of } => {
             let user = user::find(&database, all_of.as_deref().unwrap_or_default()).await?;
@@ -100,14 +109,49 @@ fn describe(session: &Session) -> Value {
         "created_at": output::rfc3339(session.created_at),
         "last_seen_at": output::rfc3339(session.last_seen_at),
         "expires_at": output::rfc3339(session.absolute_expires_at),
+        "ended_at": session.ended.map(|ended| output::rfc3339(ended.at)),
+        "ended_reason": session.ended.map(|ended| ended.reason.as_str()),
     })
 }
 
+async fn show(database: &Database, id: SessionId, as_json: bool) -> Result<()> {
+    let session = find(database, id).await?;
+    let deliveries = database.store.list_deliveries_of(id).await?;
+    if as_json {
+        let mut shown = describe(&session);
+        shown["deliveries"] = deliveries.iter().map(delivery::describe).collect();
+        return output::json(&shown);
+    }
+    let ended = session
+        .ended
+        .map(|ended| format!("{}: {}", output::instant(ended.at), ended.reason.sentence()));
+    let client = output::or_dash(session.client_id.as_ref().map(menshen_token::ClientId::as_str));
+    let (created, seen) =
+        (output::instant(session.created_at), output::instant(session.last_seen_at));
+    output::facts(&[
+        ("user", session.user_id.as_str()),
+        ("client", &client),
+        ("device", &output::or_dash(session.device.name.as_deref())),
+        ("address", &output::or_dash(session.device.address.as_deref())),
+        ("created", &created),
+        ("last seen", &seen),
+        ("ended", &output::or_dash(ended.as_deref())),
+    ]);
+    if session.ended.is_some() || !deliveries.is_empty() {
+        delivery::table(&deliveries, "No app wanted to be told.");
+    }
+    Ok(())
+}
+
+async fn find(database: &Database, id: SessionId) -> Result<Session> {
+    match database.store.find_session(id).await? {
+        Some(session) => Ok(session),
+        None => Err(anyhow!("there is no session {id}")).advise("menshen session list <user>"),
+    }
+}
+
 async fn end(database: &Database, id: SessionId) -> Result<()> {
-    let Some(session) = database.store.find_session(id).await? else {
-        return Err(anyhow!("there is no session {id}")).advise("menshen session list <user>");
-    };
-    if let Some(ended) = session.ended {
+    if let Some(ended) = find(database, id).await?.ended {
         output::done(&format!("it had ended already: {}", ended.reason));
         return Ok(());
     }

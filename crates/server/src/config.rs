@@ -66,6 +66,9 @@ pub struct Config {
     pub dpop_nonce_required: bool,
     /// Where requests that we send may go, and whom they trust.
     pub outbound: OutboundSettings,
+    /// How long after a back-channel logout failed for the first time it is tried again; 1 second
+    /// by default. Later pauses are multiples of it.
+    pub backchannel_retry_after: Duration,
     /// How often the feed gives a sign of life; 1 second by default.
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.

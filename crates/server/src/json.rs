@@ -84,6 +84,11 @@ pub(crate) struct Paging {
 impl Paging {
     const DEFAULT_LIMIT: u32 = 100;
 
+    /// For lists that are asked for with more than this.
+    pub(crate) const fn new(after: Option<String>, limit: Option<u32>) -> Self {
+        Self { after, limit }
+    }
+
     /// The page to read.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod app;
+mod backchannel;
 mod browser;
 mod client_cache;
 mod client_keys;

@@ -123,19 +123,19 @@ impl Outbound {
         self.send(self.http.get(url.clone()).header(header::ACCEPT, accept)).await
     }
 
-    /// Posts a form.
+    /// Posts a form; with which status it was answered. What else the answer says is not read.
     ///
     /// # Errors
     ///
     /// [`Refused`].
-    #[expect(dead_code, reason = "for the deliveries of back-channel logout")]
     pub(crate) async fn post_form(
         &self,
         url: &Url,
         form: &[(&str, &str)],
-    ) -> Result<Fetched, Refused> {
+    ) -> Result<StatusCode, Refused> {
         self.judge(url)?;
-        self.send(self.http.post(url.clone()).form(form)).await
+        let response = self.http.post(url.clone()).form(form).send().await.map_err(refused)?;
+        Ok(response.status())
     }
 
     /// Whether we would send anything there, as far as the URL tells; names are judged by what

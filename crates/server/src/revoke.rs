@@ -7,8 +7,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use menshen_domain::logout_delivery::DeliveryState;
 use menshen_store::{Receipt, StoreError, Target};
-use menshen_token::{Reason, Seq};
+use menshen_token::{ClientId, Reason, Seq};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,9 +53,17 @@ pub(crate) struct ReceiptBody {
     /// Verifiers that are connected, and how many of them have applied the log up to
     /// `position`; `null` when that cannot be told right now.
     verifiers: Option<Acknowledgement>,
-    /// Back-channel deliveries that are queued; none so far.
-    #[schema(value_type = Vec<String>)]
-    backchannel: [&'static str; 0],
+    /// Clients that will be told by a back-channel logout, each once.
+    backchannel: Vec<Told>,
+}
+
+/// A client that will be told.
+#[derive(Debug, Serialize, ToSchema)]
+struct Told {
+    #[schema(value_type = String)]
+    client_id: ClientId,
+    /// `queued`; what becomes of it, `GET /admin/deliveries` tells.
+    state: &'static str,
 }
 
 /// How much was ended by this call; nothing when it had ended before.
@@ -62,6 +71,12 @@ pub(crate) struct ReceiptBody {
 struct Ended {
     sessions: u64,
     grants: u64,
+}
+
+impl Told {
+    fn soon(client_id: &ClientId) -> Self {
+        Self { client_id: client_id.clone(), state: DeliveryState::Queued.as_str() }
+    }
 }
 
 /// The answer to whoever asked for the end. `Prefer: wait=N` (RFC 7240 section 4.3) holds it
@@ -80,7 +95,7 @@ pub(crate) async fn receipt(app: &App, receipt: &Receipt, headers: &HeaderMap) -
         ended: Ended { sessions: receipt.sessions, grants: receipt.grants },
         position: receipt.seq,
         verifiers: verifiers.ok(),
-        backchannel: [],
+        backchannel: receipt.queued.iter().map(Told::soon).collect(),
     };
     let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
     if let Some(wait) = wait

@@ -74,7 +74,7 @@ fn oauth_routes() -> Router<App> {
 }
 
 fn admin_routes() -> Router<App> {
-    use admin::{client, clients, keys, revocations, sessions, user, users};
+    use admin::{client, clients, deliveries, keys, revocations, sessions, user, users};
     Router::new()
         .route("/admin/openapi.json", get(admin::openapi_document))
         .route("/admin/users", get(users::get).post(users::post))
@@ -82,6 +82,8 @@ fn admin_routes() -> Router<App> {
         .route("/admin/users/{id}/enable", post(user::enable))
         .route("/admin/users/{id}/sessions", get(sessions::list))
         .route("/admin/sessions/{id}", get(sessions::get))
+        .route("/admin/sessions/{id}/deliveries", get(deliveries::of_session))
+        .route("/admin/deliveries", get(deliveries::get))
         .route("/admin/clients", get(clients::get).post(clients::post))
         .route("/admin/clients/{id}", get(client::get).patch(client::patch))
         .route("/admin/clients/{id}/secret", post(client::replace_secret))

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::{App, AssemblyError};
+use crate::backchannel;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::housekeeping;
@@ -73,6 +74,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
+    delivering: JoinHandle<()>,
 }
 
 /// Starts a server.
@@ -101,9 +103,9 @@ pub async fn run(
     let serving = listen::serve(socket, tls, router(app.clone()), listener.clone())?;
     let stop = watch::Sender::new(false);
     let housekeeping = tokio::spawn(housekeeping::keep_house(app.clone(), stop.subscribe()));
-    let issuer = app.config.issuer().to_owned();
+    let delivering = tokio::spawn(backchannel::deliver(app.clone(), stop.subscribe()));
     Ok(Running {
-        issuer,
+        issuer: app.config.issuer().to_owned(),
         address,
         admin_secret,
         legacy_clients,
@@ -112,6 +114,7 @@ pub async fn run(
         stop,
         serving,
         housekeeping,
+        delivering,
     })
 }
 
@@ -175,7 +178,7 @@ pub async fn open_keyring(
 
 impl Running {
     /// Stops accepting, ends the feed's streams, finishes what is under way within ten seconds,
-    /// and closes the store.
+    /// waits for the logouts that are just being delivered, and closes the store.
     pub async fn shut_down(mut self) {
         self.app.feed.close();
         self.listener.graceful_shutdown(Some(listen::GRACE));
@@ -183,8 +186,8 @@ impl Running {
             tracing::error!(error = %error, "the listener failed");
         }
         self.stop.send_replace(true);
-        // It only ends by itself or by a panic, which has been logged.
-        let _ = (&mut self.housekeeping).await;
+        // They only end by themselves or by a panic, which has been logged.
+        let _ = tokio::join!(&mut self.housekeeping, &mut self.delivering);
         self.app.store.clone().close().await;
     }
 }

@@ -81,6 +81,14 @@ fn describe() {
         "menshen_revocation_latency_seconds",
         "From the append of a rule to each verifier's word that it obeys it."
     );
+    metrics::describe_counter!(
+        "menshen_logout_deliveries_total",
+        "Attempts to deliver a back-channel logout, by outcome."
+    );
+    metrics::describe_gauge!(
+        "menshen_logout_deliveries_queued",
+        "Back-channel logouts that are yet to be delivered, at all nodes."
+    );
     metrics::describe_counter!("menshen_http_requests_total", "Requests answered.");
     metrics::describe_histogram!("menshen_http_request_seconds", "Time to answer a request.");
 }

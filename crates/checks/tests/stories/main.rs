@@ -14,4 +14,5 @@ mod parallel_refreshes;
 mod races;
 mod secrets;
 mod thieves;
+mod told_logouts;
 mod two_nodes;

@@ -82,6 +82,13 @@ async fn a_running_server_obeys_the_verbs_at_once() {
     let id = sessions[0]["id"].as_str().expect("has one");
     home.done(&["session", "end", id], "");
     assert_eq!(userinfo(&server, &tokens).await, 401);
+    let shown = home.done(&["session", "show", id], "");
+    assert!(shown.contains("An administrator signed you out."), "{shown}");
+    let shown = parse(&home.done(&["session", "show", id, "--json"], ""));
+    assert_eq!(shown["ended_reason"], "admin");
+    assert_eq!(shown["deliveries"].as_array().expect("a list").len(), 0);
+    let none = home.done(&["delivery", "list", "--state", "queued"], "");
+    assert!(none.contains("Nothing is queued"), "{none}");
 
     let tokens = sign_in(&server, PASSWORD).await;
     home.done(&["user", "set-password", "ada", "--password-stdin"], "another one, much longer");

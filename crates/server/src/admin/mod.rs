@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod clients;
+pub(crate) mod deliveries;
 pub(crate) mod keys;
 mod openapi;
 mod policy;

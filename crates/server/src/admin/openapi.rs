@@ -4,7 +4,7 @@ use axum::http::{HeaderName, header};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{client, clients, keys, revocations, sessions, user, users};
+use super::{client, clients, deliveries, keys, revocations, sessions, user, users};
 
 /// A problem document (RFC 9457).
 #[derive(ToSchema)]
@@ -49,7 +49,7 @@ pub(super) struct LogEntry {
         user::enable, sessions::list, sessions::delete_all, sessions::get, sessions::delete,
         clients::get, clients::post, client::get, client::patch, client::replace_secret,
         client::disable, client::enable, revocations::get, revocations::post, keys::get,
-        keys::rotate, keys::revoke
+        keys::rotate, keys::revoke, deliveries::get, deliveries::of_session
     ),
     security(("access_token" = ["admin"])),
     modifiers(&AccessTokenScheme)

@@ -73,6 +73,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
             allowed_networks: from.read("outbound.allowed_networks", networks)?,
             ca: from.read_given("outbound.ca", absolute)?,
         },
+        backchannel_retry_after: from.duration("backchannel.retry_after", SECOND / 100..=HOUR)?,
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
         brand: brand(&from)?,

@@ -171,6 +171,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "PEM file with root certificates to trust in those requests, beside those of the system.",
     ),
     text(
+        "backchannel.retry_after",
+        "1s",
+        "How soon a back-channel logout that a client did not confirm is tried again; 10ms to 1h. \
+         The pauses grow to 2, 5, 15, 60, 300 and 900 times as much and then to an hour at most, \
+         for a day.",
+    ),
+    text(
         "feed.heartbeat",
         "1s",
         "How often the revocation feed gives a sign of life; 100ms to 2s. Verifiers count as \

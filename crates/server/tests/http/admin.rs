@@ -237,6 +237,45 @@ async fn sessions_are_seen_and_ended() {
 }
 
 #[tokio::test]
+async fn who_was_told_of_a_logout_is_seen() {
+    let admin = Admin::start().await;
+    let change = json!({ "metadata": { "backchannel_logout_uri": "https://app.example/logout" } });
+    assert_eq!(admin.json("PATCH", "/admin/clients/app", &change).await.status, 200);
+    let mut paths = Vec::new();
+    for _ in 0..2 {
+        let sid = claims(&admin.server.sign_in().await.access)["sid"].clone();
+        let path = format!("/admin/sessions/{}", sid.as_str().expect("an id"));
+        let none = admin.send("GET", &format!("{path}/deliveries")).await;
+        assert_eq!(none.json(), json!({ "deliveries": [], "next": null }));
+        let ended = admin.send("DELETE", &path).await;
+        let told = json!([{ "client_id": "app", "state": "queued" }]);
+        assert_eq!(ended.json()["backchannel"], told, "{}", ended.body);
+        paths.push(path);
+    }
+    let one = admin.send("GET", &format!("{}/deliveries", paths[0])).await.json();
+    let delivery = &one["deliveries"][0];
+    assert_eq!(paths[0], format!("/admin/sessions/{}", delivery["session_id"].as_str().unwrap()));
+    assert_eq!(delivery["client_id"], "app");
+    assert_eq!(delivery["subject"], "user-ada");
+    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("queued"), &json!(0)));
+    assert!(delivery["due_at"].is_string() && delivery["finished_at"].is_null());
+
+    let first = admin.send("GET", "/admin/deliveries?state=queued&limit=1").await.json();
+    let next = first["next"].as_str().expect("there is more");
+    let second = admin.send("GET", &format!("/admin/deliveries?limit=1&after={next}")).await.json();
+    assert_ne!(first["deliveries"], second["deliveries"]);
+    let none = admin.send("GET", "/admin/deliveries?state=delivered").await;
+    assert_eq!(none.json()["deliveries"], json!([]));
+    let unknown = admin.send("GET", "/admin/deliveries?state=sent").await;
+    assert_eq!(unknown.verdict(), "400 invalid-request");
+    let nobody = admin.send("GET", "/admin/sessions/AAAAAAAAAAAAAAAAAAAAAA/deliveries").await;
+    assert_eq!(nobody.verdict(), "404 not-found");
+    for path in ["/admin/deliveries", "/admin/sessions/AAAAAAAAAAAAAAAAAAAAAA/deliveries"] {
+        assert_eq!(admin.server.call("GET", path).send().await.status, 401);
+    }
+}
+
+#[tokio::test]
 async fn one_token_is_revoked_and_the_log_says_so() {
     let admin = Admin::start().await;
     let tokens = admin.server.sign_in().await;

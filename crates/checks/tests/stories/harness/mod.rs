@@ -7,6 +7,7 @@ mod dice;
 mod operator;
 mod proof;
 mod proxy;
+mod receiver;
 mod server;
 mod site;
 
@@ -16,5 +17,6 @@ pub(crate) use dice::Dice;
 pub(crate) use operator::{Operator, app_policy};
 pub(crate) use proof::DeviceKey;
 pub(crate) use proxy::{Mode, Proxy};
-pub(crate) use server::{Server, Setup, program};
+pub(crate) use receiver::{Manner, Receiver, Told};
+pub(crate) use server::{Server, Setup, free_address, program};
 pub(crate) use site::{Answer, Site, Wire, until};

@@ -240,7 +240,7 @@ fn appended(path: &Path) -> File {
 }
 
 /// An address that stays ours across restarts: below the ports that outgoing connections take.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 8_000).expect("below 8,000");
     loop {
