@@ -46,6 +46,8 @@ pub struct Config {
     pub access_token_ceiling: Duration,
     /// How long an authorization code may be redeemed; 60 seconds by default.
     pub code_lifetime: Duration,
+    /// Networks whose attempts to sign in are not counted.
+    pub throttle_exempt_networks: Vec<IpNet>,
     /// How long a browser's session may lie unused; 7 days by default.
     pub session_idle_lifetime: Duration,
     /// How long a browser's session may live at all; 30 days by default.

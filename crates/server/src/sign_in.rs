@@ -34,7 +34,10 @@ pub(crate) async fn by_password(
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let account = user.as_ref().map(|user| user.id.clone());
     let attempt = Attempt { address, account, username };
-    if let Admission::Wait(wait) = app.store.begin_attempt(&attempt, app.now()).await? {
+    let is_counted = !app.config.throttle_exempt_networks.iter().any(|n| n.contains(&address));
+    if is_counted
+        && let Admission::Wait(wait) = app.store.begin_attempt(&attempt, app.now()).await?
+    {
         count("throttled");
         return Err(OAuthError::TooManyAttempts(wait));
     }
@@ -43,7 +46,9 @@ pub(crate) async fn by_password(
         Ok(verdict) => verdict,
         Err(busy) => {
             // Nobody has looked at the password: an overload is not a wrong guess.
-            app.store.withdraw_attempt(&attempt).await?;
+            if is_counted {
+                app.store.withdraw_attempt(&attempt).await?;
+            }
             count("busy");
             return Err(busy.into());
         }
@@ -62,7 +67,9 @@ pub(crate) async fn by_password(
             return Err(OAuthError::AccessDenied);
         }
     };
-    app.store.forgive_attempt(&attempt, app.now()).await?;
+    if is_counted {
+        app.store.forgive_attempt(&attempt, app.now()).await?;
+    }
     if let (PasswordVerdict::MatchOutdated, Some(old)) = (verdict, hash) {
         upgrade(app, &user, old, password).await?;
     }

@@ -56,6 +56,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         store_connections: from.number("store.connections", 1..=500)?,
         access_token_ceiling: from.duration("access_token.max_lifetime", MINUTE..=7 * DAY)?,
         code_lifetime: from.duration("code.lifetime", SECOND..=10 * MINUTE)?,
+        throttle_exempt_networks: from.read("throttle.exempt_networks", networks)?,
         session_idle_lifetime: from.duration("session.idle_lifetime", MINUTE..=365 * DAY)?,
         session_absolute_lifetime: from
             .duration("session.absolute_lifetime", 5 * MINUTE..=3650 * DAY)?,

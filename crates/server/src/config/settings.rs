@@ -114,6 +114,12 @@ pub(super) const SETTINGS: &[Setting] = &[
          How long revocations are remembered follows from it. Raise it on every node at once.",
     ),
     text("code.lifetime", "60s", "How long an authorization code may be redeemed; 1s to 10m."),
+    list(
+        "throttle.exempt_networks",
+        "",
+        "Networks whose attempts to sign in are not counted and never have to wait: that of a test \
+         bench, never one that strangers can call from.",
+    ),
     text(
         "session.idle_lifetime",
         "7d",

@@ -209,3 +209,26 @@ async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
     }
     assert_eq!(CHALLENGE.len(), 43);
 }
+
+#[tokio::test]
+async fn a_network_that_the_operator_exempts_never_has_to_wait() {
+    let exempt = |config: &mut menshen_server::Config| {
+        config.throttle_exempt_networks = vec!["192.0.2.0/24".parse().expect("a network")];
+    };
+    let server = Server::start_with(exempt).await;
+    server.add_user("ada").await;
+    server.add_app("app", |_| ()).await;
+    let wrong = |address| {
+        let mut form = sign_in_form("app");
+        form[2].1 = "wrong";
+        server.call("POST", "/authorize-challenge").sent_from(address).form(&form)
+    };
+    for _ in 0..40 {
+        assert_eq!(wrong("192.0.2.7").send().await.verdict(), "400 access_denied");
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        statuses.push(wrong("198.51.100.7").send().await.status);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
