@@ -21,30 +21,10 @@ const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
     let from = Reader { layered };
-    let listen = from.read("listen", socket_address)?;
     let tls = tls(&from)?;
-    let behind_proxy = from.read("behind_proxy", value::switch)?;
-    if tls.is_none() && !behind_proxy && !listen.ip().is_loopback() {
-        return Err(from.invalid(
-            "listen",
-            "a loopback address, unless `tls.certificate` is given or `behind_proxy` is true: \
-             tokens do not travel in the clear",
-        ));
-    }
-    let trusted_proxies = from.read("trusted_proxies", networks)?;
-    if behind_proxy && trusted_proxies.is_empty() {
-        return Err(from.invalid(
-            "trusted_proxies",
-            "given when `behind_proxy` is true, such as `trusted_proxies = [\"10.0.0.1/32\"]`: \
-             otherwise all users come from the proxy's address and share one throttle",
-        ));
-    }
+    let (listen, behind_proxy, trusted_proxies) = entrance(&from, tls.is_some())?;
     let data = from.read("data", absolute)?;
-    let rotate_every = from.duration("keys.rotate_every", HOUR..=730 * DAY)?;
-    let cached_for = from.duration("keys.cached_for", MINUTE..=DAY)?;
-    if cached_for >= rotate_every {
-        return Err(from.invalid("keys.cached_for", "shorter than `keys.rotate_every`"));
-    }
+    let (rotate_every, cached_for) = key_times(&from)?;
     Ok(Config {
         issuer: issuer(&from, listen, tls.is_some())?,
         listen,
@@ -81,6 +61,41 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         log_format: from.read("log.format", log_format)?,
         log_level: from.read("log.level", log_level)?,
     })
+}
+
+/// Where we listen, and who may stand before us: tokens do not travel in the clear.
+fn entrance(
+    from: &Reader<'_>,
+    has_tls: bool,
+) -> Result<(SocketAddr, bool, Vec<IpNet>), ConfigError> {
+    let listen = from.read("listen", socket_address)?;
+    let behind_proxy = from.read("behind_proxy", value::switch)?;
+    if !has_tls && !behind_proxy && !listen.ip().is_loopback() {
+        return Err(from.invalid(
+            "listen",
+            "a loopback address, unless `tls.certificate` is given or `behind_proxy` is true: \
+             tokens do not travel in the clear",
+        ));
+    }
+    let trusted_proxies = from.read("trusted_proxies", networks)?;
+    if behind_proxy && trusted_proxies.is_empty() {
+        return Err(from.invalid(
+            "trusted_proxies",
+            "given when `behind_proxy` is true, such as `trusted_proxies = [\"10.0.0.1/32\"]`: \
+             otherwise all users come from the proxy's address and share one throttle",
+        ));
+    }
+    Ok((listen, behind_proxy, trusted_proxies))
+}
+
+/// How long a key signs, and how long its set may be cached.
+fn key_times(from: &Reader<'_>) -> Result<(Duration, Duration), ConfigError> {
+    let rotate_every = from.duration("keys.rotate_every", HOUR..=730 * DAY)?;
+    let cached_for = from.duration("keys.cached_for", MINUTE..=DAY)?;
+    if cached_for >= rotate_every {
+        return Err(from.invalid("keys.cached_for", "shorter than `keys.rotate_every`"));
+    }
+    Ok((rotate_every, cached_for))
 }
 
 /// Reads settings: what was given, or the default.
