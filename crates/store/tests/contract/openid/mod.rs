@@ -4,6 +4,7 @@ mod browsers;
 mod consents;
 mod deliveries;
 mod joined_codes;
+mod migration;
 mod opaque_tokens;
 mod pushed_requests;
 mod races;
