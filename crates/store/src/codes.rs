@@ -12,7 +12,7 @@ use crate::database::row::Cells;
 use crate::revocations::{self, Covered};
 use crate::{Issued, Receipt, Result, Store, clients, sessions, users};
 
-mod issuing;
+pub(crate) mod issuing;
 pub(crate) mod opening;
 
 /// A code together with who redeems it and how.

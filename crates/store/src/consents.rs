@@ -2,6 +2,7 @@
 
 use menshen_token::{ClientId, GrantId, Reason, Scope, Timestamp, UserId};
 
+use crate::codes::issuing;
 use crate::database::Tx;
 use crate::database::row::Cells;
 use crate::revocations::{self, Covered};
@@ -100,14 +101,9 @@ impl Store {
                     // Keeps codes from being redeemed until the commit.
                     let lock = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
                     tx.lock(sqlx::query(lock).bind(user.as_str())).await?;
-                    for sql in [
-                        "DELETE FROM consents WHERE user_id = $1 AND client_id = $2",
-                        "DELETE FROM authorization_codes \
-                         WHERE user_id = $1 AND client_id = $2 AND grant_id IS NULL",
-                    ] {
-                        let delete = sqlx::query(sql).bind(user.as_str()).bind(client.as_str());
-                        tx.execute(delete).await?;
-                    }
+                    let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
+                    tx.execute(sqlx::query(sql).bind(user.as_str()).bind(client.as_str())).await?;
+                    issuing::take_back(tx, client, Some(user)).await?;
                     revocations::lock_sessions_with(tx, user, client).await?;
                     let grants = live_grants(tx, user, client).await?;
                     let mut receipts = Vec::new();

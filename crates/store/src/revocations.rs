@@ -1,7 +1,7 @@
 //! The revocation log: the one way to kill anything.
 //!
-//! Locks are always taken in the same order: the user or client, sessions, grants by id, and
-//! the head of the log last.
+//! Locks are always taken in the same order: the user or client, codes, sessions, grants by id,
+//! and the head of the log last.
 
 use std::time::Duration;
 

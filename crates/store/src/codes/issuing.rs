@@ -1,10 +1,11 @@
-//! Writing a code down.
+//! Writing codes down, and taking them back.
 
 use menshen_domain::code::{AuthorizationCode, CodeChallenge};
-use menshen_token::Thumbprint;
+use menshen_token::{ClientId, Thumbprint, UserId};
 
-use crate::database::Statement;
+use crate::Result;
 use crate::database::row::as_column;
+use crate::database::{Statement, Tx};
 
 /// The statement that keeps a code.
 pub(super) fn insert(code: &AuthorizationCode) -> Statement {
@@ -33,6 +34,23 @@ pub(super) fn insert(code: &AuthorizationCode) -> Statement {
         .bind(code.authentication.time.as_millis())
         .bind(as_column(code.sign_in_epoch))
         .bind(code.expires_at.as_millis())
+}
+
+/// Takes back the codes of a client that nobody has redeemed, those of one user or of all. Whoever
+/// redeems one is kept waiting, by the user or the client, until the commit.
+pub(crate) async fn take_back(
+    tx: &mut Tx<'_>,
+    client: &ClientId,
+    user: Option<&UserId>,
+) -> Result<()> {
+    let user = user.map_or("", UserId::as_str);
+    let bind = |sql| sqlx::query(sql).bind(client.to_string()).bind(user.to_owned());
+    let lock = "SELECT count(*) FROM (SELECT hash FROM authorization_codes WHERE client_id = $1 \
+        AND ($2 = '' OR user_id = $2) AND grant_id IS NULL ORDER BY hash FOR UPDATE) AS locked";
+    tx.lock(bind(lock)).await?;
+    let delete = "DELETE FROM authorization_codes WHERE client_id = $1 \
+        AND ($2 = '' OR user_id = $2) AND grant_id IS NULL";
+    tx.execute(bind(delete)).await.map(|_| ())
 }
 
 fn as_json(value: &impl serde::Serialize) -> String {

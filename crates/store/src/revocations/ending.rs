@@ -6,6 +6,7 @@ use menshen_token::{
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::{Receipt, append, longest, nothing_left};
+use crate::codes::issuing;
 use crate::database::row::Cells;
 use crate::database::{Statement, Tx};
 use crate::{Result, logout_deliveries};
@@ -37,8 +38,9 @@ pub(crate) async fn end(
     reason: Reason,
     now: Timestamp,
 ) -> Result<Receipt> {
-    lock(tx, covered).await?;
+    lock_owner(tx, covered).await?;
     end_sign_ins(tx, covered).await?;
+    lock(tx, covered).await?;
     let latest = latest(tx, covered).await?;
     let offline = offline_grants(tx, covered).await?;
     let aliases = aliases(tx, covered).await?;
@@ -62,14 +64,14 @@ pub(crate) async fn end(
 
 /// Ends what is on its way to becoming a session, also when nothing else is left to end.
 async fn end_sign_ins(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
-    let sql = match covered {
-        Covered::User(_) => "UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = $1",
-        Covered::Client(_) => {
-            "DELETE FROM authorization_codes WHERE client_id = $1 AND grant_id IS NULL"
+    match covered {
+        Covered::User(id) => {
+            let sql = "UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = $1";
+            tx.execute(sqlx::query(sql).bind(id.as_str())).await.map(|_| ())
         }
-        _ => return Ok(()),
-    };
-    tx.execute(sqlx::query(sql).bind(covered.id())).await.map(|_| ())
+        Covered::Client(id) => issuing::take_back(tx, id, None).await,
+        _ => Ok(()),
+    }
 }
 
 /// The pairwise subjects by which tokens of a user's live grants call them.
@@ -176,16 +178,19 @@ async fn session_of(tx: &mut Tx<'_>, id: GrantId) -> Result<Option<SessionId>> {
     row.map(|row| Cells::of(&row, "grants").parse()).transpose()
 }
 
+/// Locks whoever has all that is covered, if that is somebody.
+async fn lock_owner(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
+    let sql = match covered {
+        Covered::User(_) => "SELECT id FROM users WHERE id = $1 FOR UPDATE",
+        Covered::Client(_) => "SELECT id FROM clients WHERE id = $1 FOR UPDATE",
+        _ => return Ok(()),
+    };
+    tx.lock(sqlx::query(sql).bind(covered.id())).await
+}
+
 /// Locks everything that may be covered, in the order that everyone follows.
 pub(crate) async fn lock(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
-    let owner = match covered {
-        Covered::User(_) => Some("SELECT id FROM users WHERE id = $1 FOR UPDATE"),
-        Covered::Client(_) => Some("SELECT id FROM clients WHERE id = $1 FOR UPDATE"),
-        _ => None,
-    };
-    if let Some(owner) = owner {
-        tx.lock(sqlx::query(owner).bind(covered.id())).await?;
-    }
+    lock_owner(tx, covered).await?;
     // Counting, because of many rows only the locks are wanted.
     let sql = "SELECT count(*) FROM (SELECT id FROM sessions WHERE {} \
         AND ended_at_ms IS NULL ORDER BY id FOR UPDATE) AS locked";

@@ -17,7 +17,7 @@ use crate::scene::{
 };
 
 /// How often each of them does what they do.
-const ROUNDS: u32 = 30;
+const ROUNDS: u32 = 60;
 
 impl Scene {
     /// The same database, as another node sees it.
