@@ -106,6 +106,41 @@ impl Counter {
     }
 }
 
+/// So many in so long a time, as a bucket that leaks evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many; at least 1.
+    pub most: u32,
+    /// In how long a time.
+    pub within: Duration,
+}
+
+impl Quota {
+    /// What becomes of a bucket that is empty at an instant when one more is put in at `now`: when
+    /// it is empty then.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait, when it is full.
+    pub fn take(self, empty_at: Timestamp, now: Timestamp) -> Result<Timestamp, Duration> {
+        let filled = empty_at.max(now) + self.one();
+        match filled.since(now).checked_sub(self.within) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => Ok(filled),
+        }
+    }
+
+    /// The bucket with one taken out again.
+    pub fn give_back(self, empty_at: Timestamp) -> Timestamp {
+        empty_at - self.one()
+    }
+
+    /// How long one takes to leak away.
+    fn one(self) -> Duration {
+        self.within / self.most.max(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +205,21 @@ mod tests {
             assert_eq!(network(scale, "2001:db8:1:1234:ffff::9"), one);
             assert_eq!(network(scale, "::ffff:192.0.2.1"), "192.0.2.1");
         }
+    }
+
+    #[test]
+    fn a_quota_is_used_up_at_once_and_comes_back_evenly() {
+        let quota = Quota { most: 20, within: Duration::from_hours(1) };
+        let now = Timestamp::from_seconds(1_000_000);
+        let mut empty_at = Timestamp::default();
+        for _ in 0..20 {
+            empty_at = quota.take(empty_at, now).expect("not full");
+        }
+        assert_eq!(quota.take(empty_at, now), Err(Duration::from_mins(3)));
+        let later = now + Duration::from_mins(3);
+        let full = quota.take(empty_at, later).expect("one has leaked");
+        assert!(quota.take(full, later).is_err());
+        assert!(quota.take(quota.give_back(full), later).is_ok());
+        assert!(quota.take(full, later + Duration::from_hours(1)).is_ok());
     }
 }

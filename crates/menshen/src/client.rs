@@ -212,6 +212,7 @@ async fn change(
         name,
         metadata: Some(client.metadata.clone()),
         policy: Some(client.policy.clone()),
+        secret: None,
     };
     database.store.change_client(id, &change).await.context("failed to change the client")?;
     output::done(&format!("{id} is changed"));

@@ -4,6 +4,7 @@
 mod brand;
 mod layers;
 mod reference;
+mod registration;
 mod resolve;
 mod settings;
 mod value;
@@ -22,6 +23,7 @@ use crate::pages::Brand;
 
 pub use layers::{ConfigError, Sources};
 pub use reference::{guide, reference};
+pub use registration::{Registration, RegistrationMode};
 
 /// The settings a running server goes by.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ pub struct Config {
     /// How long after a back-channel logout failed for the first time it is tried again; 1 second
     /// by default. Later pauses are multiples of it.
     pub backchannel_retry_after: Duration,
+    /// Who may register clients.
+    pub registration: Registration,
     /// How often the feed gives a sign of life; 1 second by default.
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.

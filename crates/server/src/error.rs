@@ -18,7 +18,7 @@ mod conversions;
 pub(crate) use api::ApiError;
 
 /// An answer of an OAuth endpoint other than success (RFC 6749 section 5.2, RFC 6750 section
-/// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2).
+/// 3.1, RFC 9449 section 5, OAuth 2.0 for First-Party Applications section 5.2.2, and those named below).
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OAuthError {
     /// A parameter is missing, malformed or given twice. The sentence says which.
@@ -37,6 +37,18 @@ pub(crate) enum OAuthError {
     /// The body is longer than allowed.
     #[error("the request body is too long")]
     TooLarge,
+    /// The body is not `application/json`.
+    #[error("the request body must be application/json")]
+    NotJson,
+    /// A redirect URI cannot be registered (RFC 7591 section 3.2.2). The sentence says why.
+    #[error("{0}")]
+    InvalidRedirectUri(String),
+    /// Something else cannot be registered. The sentence says what.
+    #[error("{0}")]
+    InvalidClientMetadata(String),
+    /// A statement of somebody whom we would have to believe.
+    #[error("software statements are not accepted here")]
+    UnapprovedSoftwareStatement,
     /// Client authentication failed, or the client is unknown or disabled.
     #[error("client authentication failed")]
     InvalidClient,
@@ -131,8 +143,15 @@ impl OAuthError {
             Self::InvalidRequest(_) | Self::MissingParameter(_) | Self::InvalidSubjectToken(_) => {
                 (StatusCode::BAD_REQUEST, "invalid_request")
             }
-            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request"),
+            Self::UnsupportedMediaType | Self::NotJson => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request")
+            }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
+            Self::InvalidRedirectUri(_) => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+            Self::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            Self::UnapprovedSoftwareStatement => {
+                (StatusCode::BAD_REQUEST, "unapproved_software_statement")
+            }
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use menshen_store::Page;
 use menshen_token::Timestamp;
@@ -23,24 +24,33 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let media = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
-        let media = media.split(';').next().unwrap_or("").trim();
-        if !media.eq_ignore_ascii_case("application/json") {
-            return Err(ApiError::UnsupportedMediaType);
-        }
-        let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
-        let body = body.map_err(|error| {
-            if error.downcast_ref::<LengthLimitError>().is_some() {
-                ApiError::TooLarge
-            } else {
-                ApiError::Invalid("the request body broke off".to_owned())
-            }
-        })?;
-        serde_json::from_slice(&body.to_bytes())
+        serde_json::from_slice(&read(request).await?)
             .map(Self)
             .map_err(|error| ApiError::Invalid(format!("the body is not as it should be: {error}")))
     }
+}
+
+/// The bytes of a body that says it is JSON.
+///
+/// # Errors
+///
+/// [`ApiError::UnsupportedMediaType`], [`ApiError::TooLarge`], [`ApiError::Invalid`].
+pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let media = content_type.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media = media.split(';').next().unwrap_or("").trim();
+    if !media.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::UnsupportedMediaType);
+    }
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect().await;
+    let body = body.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            ApiError::TooLarge
+        } else {
+            ApiError::Invalid("the request body broke off".to_owned())
+        }
+    })?;
+    Ok(body.to_bytes())
 }
 
 /// Query parameters of a known shape.

@@ -16,8 +16,10 @@ use crate::account::{logout, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::oauth::register::management;
 use crate::oauth::{
-    authorize, authorize_challenge, discovery, introspect, jwks, par, revoke, token, userinfo,
+    authorize, authorize_challenge, discovery, introspect, jwks, par, register, revoke, token,
+    userinfo,
 };
 use crate::pages::assets;
 use crate::revoke::preferred_wait;
@@ -64,6 +66,11 @@ fn oauth_routes() -> Router<App> {
         .route("/token", post(token::post))
         .route("/revoke", post(revoke::post))
         .route("/introspect", post(introspect::post))
+        .route("/register", post(register::post))
+        .route(
+            "/register/{id}",
+            get(management::get).put(management::put).delete(management::delete),
+        )
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
         .route("/account/sessions", get(sessions::get))
         .route("/feed/ack", post(feed::acknowledgement::post))

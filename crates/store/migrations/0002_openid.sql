@@ -236,3 +236,10 @@ CREATE TABLE opaque_tokens (
     expires_at_ms BIGINT NOT NULL
 );
 CREATE INDEX opaque_tokens_by_expiry ON opaque_tokens (expires_at_ms);
+
+-- What may be done so often and no more: registering a client, guessing a code on a device.
+CREATE TABLE quotas (
+    bucket TEXT PRIMARY KEY,
+    empty_at_ms BIGINT NOT NULL
+);
+CREATE INDEX quotas_by_expiry ON quotas (empty_at_ms);

@@ -94,8 +94,10 @@ impl Store {
     pub async fn change_client(&self, id: &ClientId, change: &ClientChange) -> Result<bool> {
         let sql = "UPDATE clients SET name = COALESCE($2, name), policy = COALESCE($3, policy), \
             metadata = COALESCE($4, metadata), \
-            backchannel_logout_uri = CASE WHEN $4 IS NULL THEN backchannel_logout_uri ELSE $5 END \
-            WHERE id = $1";
+            backchannel_logout_uri = CASE WHEN $4 IS NULL THEN backchannel_logout_uri ELSE $5 END, \
+            sealed_secret = CASE WHEN $6 IS NULL THEN sealed_secret ELSE $7 END, \
+            secret_hash = COALESCE($6, secret_hash) WHERE id = $1";
+        let secret = change.secret.as_ref();
         let uri = change.metadata.as_ref().and_then(|m| m.backchannel_logout_uri.as_deref());
         let update = || {
             sqlx::query(sql)
@@ -104,6 +106,8 @@ impl Store {
                 .bind(change.policy.as_ref().map(as_json))
                 .bind(change.metadata.as_ref().map(as_json))
                 .bind(uri)
+                .bind(secret.map(|secret| secret.hash.as_str()))
+                .bind(secret.and_then(|secret| secret.sealed.as_deref()))
         };
         self.database.change(update).await.map(|rows| rows > 0)
     }
@@ -116,9 +120,9 @@ impl Store {
         hash: &SecretHash,
         sealed: Option<&str>,
     ) -> Result<bool> {
-        let sql = "UPDATE clients SET secret_hash = $2, sealed_secret = $3 WHERE id = $1";
-        let update = || sqlx::query(sql).bind(id.as_str()).bind(hash.as_str()).bind(sealed);
-        self.database.change(update).await.map(|rows| rows > 0)
+        let secret = ClientSecret { hash: hash.clone(), sealed: sealed.map(str::to_owned) };
+        let change = ClientChange { secret: Some(secret), ..ClientChange::default() };
+        self.change_client(id, &change).await
     }
 
     /// Bars a client, and ends all its grants and the sessions that only it used. `None` when
@@ -164,6 +168,17 @@ pub struct ClientChange {
     pub metadata: Option<ClientMetadata>,
     /// What it may do, all of it.
     pub policy: Option<ClientPolicy>,
+    /// Its secret.
+    pub secret: Option<ClientSecret>,
+}
+
+/// What is kept of a client's secret.
+#[derive(Clone, Debug)]
+pub struct ClientSecret {
+    /// Its hash.
+    pub hash: SecretHash,
+    /// For checking what is signed with it: itself, sealed.
+    pub sealed: Option<String>,
 }
 
 fn as_json(value: &impl serde::Serialize) -> String {

@@ -90,7 +90,7 @@ fn belongs_to_no_machine(tree: &Tree) -> Vec<String> {
     each_line(tree.files.iter(), named, "names a path of one machine")
 }
 
-/// The codes of RFC 6749, 6750, 9449 and First-Party Applications that the protocol defines.
+/// The codes of RFC 6749, 6750, 7591, 8628, 8707, 9449 and First-Party Applications that the protocol defines.
 const ERROR_CODES: &[&str] = &[
     "invalid_client",
     "invalid_grant",
@@ -112,6 +112,11 @@ const ERROR_CODES: &[&str] = &[
     "login_required",
     "consent_required",
     "unmet_authentication_requirements",
+    "invalid_redirect_uri",
+    "invalid_client_metadata",
+    "unapproved_software_statement",
+    "authorization_pending",
+    "expired_token",
     "invalid_target",
 ];
 

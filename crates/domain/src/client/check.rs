@@ -249,22 +249,22 @@ impl ClientMetadata {
         let known = |grant_type: &String| GRANT_TYPES.contains(&grant_type.as_str());
         ensure(self.grant_types.iter().all(known), InvalidMetadata::GrantType)?;
         let front = words().any(|words| words != ["code"]);
-        let legacy = front || [IMPLICIT, PASSWORD].iter().any(|name| self.lists(name));
+        let legacy = front || [IMPLICIT, PASSWORD].iter().any(|name| self.lists_grant_type(name));
         ensure(!legacy || policy.legacy_grants, InvalidMetadata::Legacy)?;
         if !self.grant_types.is_empty() {
             let by_code =
                 self.response_types.is_empty() || words().any(|words| words.contains(&"code"));
             let by_front = words().any(|words| words.iter().any(|word| *word != "code"));
-            let code_fits = self.response_types.is_empty() || by_code == self.lists(CODE);
-            ensure(code_fits && by_front == self.lists(IMPLICIT), InvalidMetadata::FlowsDiffer)?;
+            let code_fits =
+                self.response_types.is_empty() || by_code == self.lists_grant_type(CODE);
+            ensure(
+                code_fits && by_front == self.lists_grant_type(IMPLICIT),
+                InvalidMetadata::FlowsDiffer,
+            )?;
         }
-        let alone = self.lists(CLIENT_CREDENTIALS)
+        let alone = self.lists_grant_type(CLIENT_CREDENTIALS)
             && self.token_endpoint_auth_method == Some(AuthMethod::None);
         ensure(!alone, InvalidMetadata::NotConfidential)
-    }
-
-    fn lists(&self, grant_type: &str) -> bool {
-        self.grant_types.iter().any(|known| known == grant_type)
     }
 
     fn check_sector(&self, policy: &ClientPolicy) -> Checked {

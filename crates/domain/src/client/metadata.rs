@@ -140,7 +140,12 @@ impl ClientMetadata {
 
     /// Whether it may ask for this at the token endpoint.
     pub fn allows_grant_type(&self, grant_type: &str) -> bool {
-        self.grant_types.is_empty() || self.grant_types.iter().any(|known| known == grant_type)
+        self.grant_types.is_empty() || self.lists_grant_type(grant_type)
+    }
+
+    /// Whether it names this grant type itself.
+    pub fn lists_grant_type(&self, grant_type: &str) -> bool {
+        self.grant_types.iter().any(|known| known == grant_type)
     }
 
     /// The members as JSON, in the spelling of RFC 7591.

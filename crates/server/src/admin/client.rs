@@ -87,7 +87,7 @@ pub(crate) async fn patch(
         metadata.check(change.policy.as_ref().unwrap_or(&known.policy))?;
     }
     let ClientChange { name, policy, metadata } = change;
-    let change = menshen_store::ClientChange { name, policy, metadata };
+    let change = menshen_store::ClientChange { name, policy, metadata, secret: None };
     if !app.store.change_client(&client, &change).await? {
         return Err(NO_CLIENT);
     }

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::brand::brand;
 use super::layers::{Given, Layered};
+use super::registration::registration;
 use super::{Config, ConfigError, LogFormat, Tls, settings, value};
 use crate::outbound::OutboundSettings;
 
@@ -50,11 +51,9 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         },
         dpop_window: from.duration("dpop.window", SECOND..=10 * MINUTE)?,
         dpop_nonce_required: from.read("dpop.require_nonce", value::switch)?,
-        outbound: OutboundSettings {
-            allowed_networks: from.read("outbound.allowed_networks", networks)?,
-            ca: from.read_given("outbound.ca", absolute)?,
-        },
+        outbound: outbound(&from)?,
         backchannel_retry_after: from.duration("backchannel.retry_after", SECOND / 100..=HOUR)?,
+        registration: registration(&from)?,
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
         brand: brand(&from)?,
@@ -136,7 +135,7 @@ impl Reader<'_> {
         self.read(key, |text| value::duration_within(text, &range))
     }
 
-    fn number(
+    pub(super) fn number(
         &self,
         key: &'static str,
         range: std::ops::RangeInclusive<u32>,
@@ -166,6 +165,13 @@ fn tls(from: &Reader<'_>) -> Result<Option<Tls>, ConfigError> {
         (Some(_), None) => Err(from.invalid("tls.private_key", "given with `tls.certificate`")),
         (None, Some(_)) => Err(from.invalid("tls.certificate", "given with `tls.private_key`")),
     }
+}
+
+fn outbound(from: &Reader<'_>) -> Result<OutboundSettings, ConfigError> {
+    Ok(OutboundSettings {
+        allowed_networks: from.read("outbound.allowed_networks", networks)?,
+        ca: from.read_given("outbound.ca", absolute)?,
+    })
 }
 
 fn issuer(from: &Reader<'_>, listen: SocketAddr, tls: bool) -> Result<Url, ConfigError> {

@@ -164,6 +164,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether a DPoP proof must carry a nonce that we gave, so that none can be made ahead of \
          time.",
     ),
+    text(
+        "registration.mode",
+        "off",
+        "Who may register clients at `/register` (RFC 7591): nobody (`off`), whoever has an access \
+         token with scope `register`, which an operator's client gets for itself (`token`), or \
+         everybody (`open`). Such clients are not first-party: users are asked for consent.",
+    ),
+    text(
+        "registration.scope",
+        "openid profile email address phone offline_access",
+        "The scope values that such clients may ask for.",
+    ),
+    number(
+        "registration.per_hour",
+        "20",
+        "How many clients may be registered from one address in an hour when everybody may; up \
+         to 1000000, 0 for as many as they like.",
+    ),
     list(
         "outbound.allowed_networks",
         "",

@@ -110,3 +110,14 @@ impl From<InvalidMetadata> for ApiError {
         Self::Invalid(error.to_string())
     }
 }
+
+impl From<InvalidMetadata> for OAuthError {
+    fn from(error: InvalidMetadata) -> Self {
+        match error {
+            InvalidMetadata::Redirect(_) | InvalidMetadata::WebRedirect(_) => {
+                Self::InvalidRedirectUri(error.to_string())
+            }
+            _ => Self::InvalidClientMetadata(error.to_string()),
+        }
+    }
+}

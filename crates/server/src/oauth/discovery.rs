@@ -11,10 +11,11 @@ use menshen_token::{Algorithm, dpop};
 use serde_json::{Map, Value, json};
 
 use super::{
-    authorize, authorize_challenge, client_auth, introspect, jwks, par, request_object, revoke,
-    token, userinfo,
+    authorize, authorize_challenge, client_auth, introspect, jwks, par, register, request_object,
+    revoke, token, userinfo,
 };
 use crate::app::App;
+use crate::config::RegistrationMode;
 use crate::pages::Language;
 
 /// `GET /.well-known/oauth-authorization-server`, `GET /.well-known/openid-configuration`.
@@ -28,6 +29,10 @@ fn document(app: &App) -> Value {
     document.extend(authorization());
     document.extend(client_authentication(app));
     document.extend(openid());
+    if app.config.registration.mode != RegistrationMode::Off {
+        let place = app.config.endpoint(register::PATH);
+        document.insert("registration_endpoint".to_owned(), place.into());
+    }
     Value::Object(document)
 }
 

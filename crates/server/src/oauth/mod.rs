@@ -8,6 +8,7 @@ mod id_token_hint;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod par;
+pub(crate) mod register;
 mod request_object;
 pub(crate) mod revoke;
 pub(crate) mod subject;

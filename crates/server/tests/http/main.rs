@@ -20,6 +20,7 @@ mod outage;
 mod own_endpoints;
 mod proof;
 mod refresh;
+mod register;
 mod revoke;
 mod single_token;
 mod token;

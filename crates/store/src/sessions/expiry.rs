@@ -172,6 +172,7 @@ const KEPT: &[Kept] = &[
     kept("opaque_tokens", "hash", "expires_at_ms", GRACE),
     kept("logout_deliveries", "id", "finished_at_ms", MEMORY),
     kept("consumed", "(kind, value)", "expires_at_ms", Duration::ZERO),
+    kept("quotas", "bucket", "empty_at_ms", Duration::ZERO),
     kept("login_attempts", "bucket", "last_at_ms", DAY),
     kept("familiar_addresses", "(user_id, address)", "last_at_ms", FAMILIAR),
     kept("feed_streams", "id", "seen_at_ms", Duration::from_mins(1)),

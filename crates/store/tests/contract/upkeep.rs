@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use menshen_store::{Attempt, CodeRefusal, FeedStream, OneTime, Redeemed};
+use menshen_domain::throttle::Quota;
+use menshen_store::{Admission, Attempt, CodeRefusal, FeedStream, OneTime, Quoted, Redeemed};
 use menshen_token::Seq;
 use rstest::rstest;
 use tokio::task::JoinSet;
@@ -97,4 +98,34 @@ async fn counters_and_familiar_addresses_are_forgotten(
     assert_eq!(scene.store.delete_expired(days(1), 9).await.expect("deletes"), 3);
     assert_eq!(scene.store.delete_expired(days(89), 9).await.expect("deletes"), 0);
     assert_eq!(scene.store.delete_expired(days(90), 9).await.expect("deletes"), 1);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_is_one_for_all_who_count(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
+    let scene = Scene::new(kind).await;
+    let quota = Quota { most: 5, within: Duration::from_hours(1) };
+    let here = Quoted::Registrations("192.0.2.7".parse().expect("an address"));
+    let there = Quoted::UserCodes("192.0.2.7".parse().expect("an address"));
+    let mut tasks = JoinSet::new();
+    for _ in 0..12 {
+        let (store, here) = (scene.store.clone(), here.clone());
+        tasks.spawn(
+            async move { store.take_from_quota(&here, quota, START).await.expect("answers") },
+        );
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| **answer == Admission::Go).count(), 5);
+    let wait = Admission::Wait(Duration::from_mins(12));
+    assert!(answers.iter().all(|answer| [Admission::Go, wait].contains(answer)), "{answers:?}");
+    let take = async |quoted: &Quoted, now| {
+        scene.store.take_from_quota(quoted, quota, now).await.expect("answers")
+    };
+    assert_eq!(take(&there, START).await, Admission::Go, "of another kind");
+    scene.store.give_back_to_quota(&here, quota).await.expect("given back");
+    assert_eq!(take(&here, START).await, Admission::Go);
+    assert_eq!(take(&here, START).await, wait);
+    let later = START + Duration::from_hours(1);
+    assert_eq!(scene.store.delete_expired(later, 9).await.expect("deletes"), 2);
+    assert_eq!(take(&here, later).await, Admission::Go);
 }

@@ -278,7 +278,8 @@ pub(super) fn unsigned() -> KeyId {
 }
 
 /// Scopes of endpoints of our own.
-const OWN_SCOPES: [&str; 4] = ["openid", "account", "admin", "revocations:read"];
+const OWN_SCOPES: [&str; 5] =
+    ["openid", "account", "admin", "revocations:read", super::super::register::SCOPE];
 
 /// Who a token is for: whom the client's policy names, and the issuer itself when it names
 /// nobody or the token is good for something here.
