@@ -175,7 +175,6 @@ impl Entered {
 }
 
 /// Takes the session's cookie away with this answer.
-#[expect(dead_code, reason = "for `/logout`")]
 pub(crate) fn forget_session(app: &App, response: Response) -> Response {
     let names = Names::of(&app.config);
     with_cookie(response, &names.cookie(names.session, "", cookie::time::Duration::ZERO))

@@ -16,6 +16,7 @@ use crate::account::{logout, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::oauth::logout as end_session;
 use crate::oauth::register::management;
 use crate::oauth::{
     authorize, authorize_challenge, discovery, introspect, jwks, par, register, revoke, token,
@@ -59,6 +60,8 @@ fn oauth_routes() -> Router<App> {
         .route(page::PATH, get(page::get).post(page::post))
         .route("/sign-in/other", post(page::other))
         .route("/sign-in/chosen", post(page::chosen))
+        .route(end_session::PATH, get(end_session::get).post(end_session::post))
+        .route(end_session::CONFIRM_PATH, post(end_session::confirm))
         .route("/.well-known/oauth-authorization-server", get(discovery::get))
         .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/jwks", get(jwks::get))

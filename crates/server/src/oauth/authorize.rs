@@ -34,7 +34,7 @@ pub(crate) const PATH: &str = "/authorize";
 pub(crate) const MARK: &str = "prompt_mark";
 
 /// The longest request that is turned from a form into an address.
-const LONGEST_QUERY: usize = 8 * 1024;
+pub(crate) const LONGEST_QUERY: usize = 8 * 1024;
 
 /// A request as an address.
 pub(crate) async fn get(

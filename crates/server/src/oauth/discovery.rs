@@ -11,8 +11,8 @@ use menshen_token::{Algorithm, dpop};
 use serde_json::{Map, Value, json};
 
 use super::{
-    authorize, authorize_challenge, client_auth, introspect, jwks, par, register, request_object,
-    revoke, token, userinfo,
+    authorize, authorize_challenge, client_auth, introspect, jwks, logout, par, register,
+    request_object, revoke, token, userinfo,
 };
 use crate::app::App;
 use crate::config::RegistrationMode;
@@ -47,6 +47,7 @@ fn endpoints(app: &App) -> Map<String, Value> {
         "revocation_endpoint": endpoint(revoke::PATH),
         "introspection_endpoint": endpoint(introspect::PATH),
         "userinfo_endpoint": endpoint(userinfo::PATH),
+        "end_session_endpoint": endpoint(logout::PATH),
         "jwks_uri": endpoint(jwks::PATH),
     }))
 }
@@ -104,6 +105,10 @@ fn openid() -> Map<String, Value> {
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": id_tokens.map(Algorithm::as_str),
         "userinfo_signing_alg_values_supported": id_tokens.map(Algorithm::as_str),
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         "acr_values_supported": [Authentication::PASSWORD_ACR],
         "display_values_supported": ["page", "popup", "touch", "wap"],
     }))

@@ -7,6 +7,7 @@ pub(crate) mod discovery;
 mod id_token_hint;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
+pub(crate) mod logout;
 pub(crate) mod par;
 pub(crate) mod register;
 mod request_object;

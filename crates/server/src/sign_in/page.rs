@@ -28,7 +28,7 @@ use crate::trouble::Trouble;
 pub(crate) const PATH: &str = "/sign-in";
 
 /// Where people go who come from nowhere.
-const HOME: &str = "/account";
+pub(crate) const HOME: &str = "/account";
 
 /// The page for an app that asks.
 pub(crate) fn ask(

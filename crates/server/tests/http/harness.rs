@@ -211,6 +211,11 @@ impl Server {
     }
 
     pub(crate) async fn sign_in_with(&self, client_id: &str) -> Tokens {
+        self.tokens(client_id).await.tokens()
+    }
+
+    /// All that signing `ada` in gives.
+    pub(crate) async fn tokens(&self, client_id: &str) -> Answer {
         let code = self.code(client_id).await;
         let form = [
             ("grant_type", "authorization_code"),
@@ -218,7 +223,7 @@ impl Server {
             ("code", &code),
             ("code_verifier", VERIFIER),
         ];
-        self.post("/token", &form).await.tokens()
+        self.post("/token", &form).await
     }
 
     /// A code for `ada`.

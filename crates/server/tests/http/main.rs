@@ -11,6 +11,7 @@ mod client_auth;
 mod client_keys;
 mod discovery;
 mod dpop;
+mod end_session;
 mod feed;
 mod forged_tokens;
 mod harness;

@@ -89,7 +89,7 @@ impl Walker {
         self.cookies.get("__Host-menshen-session").map(String::as_str)
     }
 
-    fn cookie_line(&self) -> String {
+    pub(crate) fn cookie_line(&self) -> String {
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
     }
