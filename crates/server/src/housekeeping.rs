@@ -69,12 +69,13 @@ async fn keep_clean(app: &App, mut stop: watch::Receiver<bool>) {
 /// Small batches with a pause between them, until nothing is left.
 async fn clean(app: &App) -> Result<(), StoreError> {
     loop {
-        let ended = app.store.end_expired(app.now(), BATCH).await?;
+        let swept = app.store.end_expired(app.now(), BATCH).await?;
         let deleted = app.store.delete_expired(app.now(), BATCH).await?;
-        if ended + deleted > 0 {
+        if swept.looked_at + deleted > 0 {
+            let ended = swept.sessions;
             tracing::debug!(sessions.ended = ended, rows.deleted = deleted, "cleaned up");
         }
-        if ended < u64::from(BATCH) && deleted < u64::from(BATCH) {
+        if swept.looked_at < u64::from(BATCH) && deleted < u64::from(BATCH) {
             return Ok(());
         }
         tokio::task::yield_now().await;

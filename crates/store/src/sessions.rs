@@ -14,6 +14,8 @@ use crate::{Page, Result, Store};
 pub(crate) mod browser;
 mod expiry;
 
+pub use expiry::Swept;
+
 /// What [`read`] reads.
 macro_rules! columns {
     () => {

@@ -24,13 +24,29 @@ const CODE: Duration = Duration::from_hours(1);
 /// How long an expired rule is kept, for followers that read the log a little late.
 const GRACE: Duration = Duration::from_mins(10);
 
+/// What a sweep came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Sessions and grants that were looked at. As many as the limit or more: there are others.
+    pub looked_at: u64,
+    /// Sessions that ended.
+    pub sessions: u64,
+}
+
+impl Swept {
+    fn add(&mut self, sessions: u64) {
+        self.looked_at += 1;
+        self.sessions += sessions;
+    }
+}
+
 impl Store {
-    /// Ends sessions and grants whose lifetime is over, at most `limit` of each, one by one;
-    /// how many sessions ended. Appends nothing, because no token of theirs is alive.
-    pub async fn end_expired(&self, now: Timestamp, limit: u32) -> Result<u64> {
-        let mut ended = 0;
+    /// Ends sessions and grants whose lifetime is over, at most `limit` of each, one by one.
+    /// Appends nothing, because no token of theirs is alive.
+    pub async fn end_expired(&self, now: Timestamp, limit: u32) -> Result<Swept> {
+        let mut swept = Swept::default();
         for id in self.grants_to_sweep(now, limit).await? {
-            ended += self.sweep(id, now).await?;
+            swept.add(self.sweep(id, now).await?);
         }
         let sql = "SELECT id FROM sessions \
             WHERE ended_at_ms IS NULL AND absolute_expires_at_ms <= $1 LIMIT $2";
@@ -44,23 +60,22 @@ impl Store {
                     Box::pin(revocations::end_expired(tx, covered, Reason::AbsoluteTimeout, now))
                 })
                 .await?;
-            ended += receipt.sessions;
+            swept.add(receipt.sessions);
         }
-        ended += self.end_idle_browsers(now, limit).await?;
-        Ok(ended)
+        self.end_idle_browsers(now, limit, &mut swept).await?;
+        Ok(swept)
     }
 
     /// Ends sessions that browsers hold and nobody has used, neither by the cookie nor by an app.
-    async fn end_idle_browsers(&self, now: Timestamp, limit: u32) -> Result<u64> {
+    async fn end_idle_browsers(&self, now: Timestamp, limit: u32, swept: &mut Swept) -> Result<()> {
         let sql = "SELECT id FROM sessions \
             WHERE ended_at_ms IS NULL AND sweep_at_ms <= $1 ORDER BY sweep_at_ms LIMIT $2";
         let query = sqlx::query(sql).bind(now.as_millis()).bind(i64::from(limit));
-        let mut ended = 0;
         for row in query.fetch_all(self.database.reader()).await? {
             let id: SessionId = Cells::of(&row, "sessions").parse()?;
-            ended += self.end_idle_browser(id, now).await?;
+            swept.add(self.end_idle_browser(id, now).await?);
         }
-        Ok(ended)
+        Ok(())
     }
 
     async fn end_idle_browser(&self, id: SessionId, now: Timestamp) -> Result<u64> {

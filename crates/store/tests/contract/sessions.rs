@@ -57,15 +57,18 @@ async fn what_is_no_longer_used_ends_by_itself(#[values(Kind::Sqlite, Kind::Post
     let head = scene.store.head().await.expect("reads");
 
     let now = unused.grant.idle_expires_at;
-    assert_eq!(scene.store.end_expired(now - DAY, 100).await.expect("sweeps"), 0);
-    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(now - DAY, 100).await.expect("sweeps").sessions, 0);
+    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps").sessions, 1);
     assert!(scene.is_over(&unused, now).await && scene.is_over(&offline, now).await);
     let session = scene.store.find_session(unused.session.id).await.expect("reads");
     let ended = session.and_then(|session| session.ended).expect("ended");
     assert_eq!((ended.at, ended.reason), (now, Reason::IdleTimeout));
     let live = scene.store.list_sessions(&ada.id, &ALL).await.expect("lists");
     assert_eq!(live.iter().map(|session| session.id).collect::<Vec<_>>(), [used.session.id]);
-    assert_eq!(scene.store.end_expired(used.grant.idle_expires_at, 100).await.expect("sweeps"), 1);
+    assert_eq!(
+        scene.store.end_expired(used.grant.idle_expires_at, 100).await.expect("sweeps").sessions,
+        1
+    );
     assert_eq!(scene.store.head().await.expect("reads"), head);
 }
 
@@ -80,8 +83,8 @@ async fn what_is_too_old_ends_by_itself(#[values(Kind::Sqlite, Kind::Postgres)] 
         last = issued(scene.refresh(present(&last), START + DAY * (6 * week)).await);
     }
     let now = first.grant.absolute_expires_at;
-    assert_eq!(scene.store.end_expired(now - DAY, 100).await.expect("sweeps"), 0);
-    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(now - DAY, 100).await.expect("sweeps").sessions, 0);
+    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps").sessions, 1);
     let session = scene.store.find_session(first.session.id).await.expect("reads");
     let ended = session.and_then(|session| session.ended).expect("ended");
     assert_eq!(ended.reason, Reason::AbsoluteTimeout);

@@ -206,19 +206,22 @@ async fn a_browser_that_nobody_uses_is_signed_out(
 
     let last = START + IDLE;
     let moment = Duration::from_millis(1);
-    assert_eq!(scene.store.end_expired(last - moment, 100).await.expect("sweeps"), 0);
+    assert_eq!(scene.store.end_expired(last - moment, 100).await.expect("sweeps").sessions, 0);
     assert_eq!(scene.held(&unused.cookie, last).await, None, "whether it was swept or not");
-    assert_eq!(scene.store.end_expired(last, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(last, 100).await.expect("sweeps").sessions, 1);
     assert_eq!(scene.end_of(unused.session.id).await, Some((last, Reason::IdleTimeout)));
     assert!(scene.is_over(&joined, last).await, "although an app may be idle for longer");
     assert!(!scene.is_over(&kept, last).await);
     // Being asked whether it is over was the last use of that one.
-    assert_eq!(scene.store.end_expired(last + HOUR - moment, 100).await.expect("sweeps"), 0);
-    assert_eq!(scene.store.end_expired(last + HOUR, 100).await.expect("sweeps"), 1);
+    assert_eq!(
+        scene.store.end_expired(last + HOUR - moment, 100).await.expect("sweeps").sessions,
+        0
+    );
+    assert_eq!(scene.store.end_expired(last + HOUR, 100).await.expect("sweeps").sessions, 1);
     assert_eq!(scene.end_of(looked_at.session.id).await.expect("ended").1, Reason::IdleTimeout);
     let seen = scene.store.find_session(refreshed.session.id).await.expect("reads");
     assert_eq!(seen.expect("is there").last_seen_at, last);
-    assert_eq!(scene.store.end_expired(last + IDLE, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(last + IDLE, 100).await.expect("sweeps").sessions, 1);
     // No token of theirs was alive that a rule could have killed.
     assert_eq!(scene.store.head().await.expect("reads").seq.0, 0);
 }
@@ -236,7 +239,7 @@ async fn what_works_offline_keeps_nobody_signed_in(
     let offline = issued(scene.refresh(present(&offline), START + HOUR).await);
     let now = START + IDLE;
     assert_eq!(scene.held(&browser.cookie, now).await, None);
-    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps").sessions, 1);
     assert_eq!(scene.end_of(browser.session.id).await, Some((now, Reason::IdleTimeout)));
     assert!(!scene.is_over(&offline, now).await);
 }
@@ -255,7 +258,7 @@ async fn a_live_token_of_a_browser_that_nobody_uses_is_killed(
     let browser = scene.sign_in_browser_as(&sign_in, START).await;
     let joined = scene.join(&browser, &slow, START).await;
     let now = START + HOUR;
-    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(now, 100).await.expect("sweeps").sessions, 1);
     let revoked = scene.store.is_revoked(&token(&joined), now).await.expect("answers");
     assert_eq!(revoked, Some(Reason::IdleTimeout));
     assert_eq!(scene.store.head().await.expect("reads").seq.0, 1);
@@ -278,8 +281,8 @@ async fn a_browser_is_signed_out_when_its_session_is_too_old(
     }
     assert_eq!(browser.session.absolute_expires_at, last);
     assert_eq!(scene.held(&browser.cookie, last).await, None);
-    assert_eq!(scene.store.end_expired(last - HOUR, 100).await.expect("sweeps"), 0);
-    assert_eq!(scene.store.end_expired(last, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(last - HOUR, 100).await.expect("sweeps").sessions, 0);
+    assert_eq!(scene.store.end_expired(last, 100).await.expect("sweeps").sessions, 1);
     assert_eq!(scene.end_of(browser.session.id).await, Some((last, Reason::AbsoluteTimeout)));
 }
 

@@ -217,7 +217,7 @@ async fn time_tells_nobody(#[values(Kind::Sqlite, Kind::Postgres)] kind: Kind) {
     let session = scene.browser(&ada).await;
     scene.let_in(&session, &shop, "openid").await;
     let late = START + Duration::from_hours(1_000);
-    assert_eq!(scene.store.end_expired(late, 100).await.expect("sweeps"), 1);
+    assert_eq!(scene.store.end_expired(late, 100).await.expect("sweeps").sessions, 1);
     assert_eq!(scene.queued().await, []);
 }
 

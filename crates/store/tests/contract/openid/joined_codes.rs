@@ -154,7 +154,7 @@ async fn a_code_for_a_session_that_is_over_is_refused_with_the_reason(
     let (idle, old) = (START + IDLE, START + ABSOLUTE);
     let expected = CodeRefusal::SessionEnded(Reason::IdleTimeout);
     assert_eq!(refused(&browser, idle).await, expected);
-    assert_eq!(scene.store.end_expired(idle, 9).await.expect("sweeps"), 2);
+    assert_eq!(scene.store.end_expired(idle, 9).await.expect("sweeps").sessions, 2);
     assert_eq!(refused(&browser, idle).await, expected);
     let expected = CodeRefusal::SessionEnded(Reason::AbsoluteTimeout);
     let browser = scene.sign_in_browser(&ada, START).await;
@@ -286,7 +286,7 @@ async fn a_browser_session_outlives_the_grants_in_it(
         panic!("not ended: {refreshed:?}")
     };
     assert_eq!((reason, receipt.sessions, receipt.grants), (Reason::IdleTimeout, 0, 1));
-    assert_eq!(scene.store.end_expired(now, 9).await.expect("sweeps"), 0);
+    assert_eq!(scene.store.end_expired(now, 9).await.expect("sweeps").sessions, 0);
     assert!(scene.is_over(&late, now).await);
     let found = scene.store.find_browser_session(&browser.cookie, now).await.expect("reads");
     assert_eq!(found.expect("is held").0.id, browser.session.id);
