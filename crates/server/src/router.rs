@@ -4,8 +4,8 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post, put};
@@ -22,9 +22,10 @@ use crate::oauth::{
     authorize, authorize_challenge, discovery, introspect, jwks, par, register, revoke, token,
     userinfo,
 };
-use crate::pages::assets;
+use crate::pages::{Chrome, assets};
 use crate::revoke::preferred_wait;
 use crate::sign_in::page;
+use crate::trouble::Trouble;
 use crate::{feed, health, telemetry};
 
 /// How long a request may take. Whoever is told after it to try again must still find the
@@ -119,8 +120,13 @@ fn routes_with_receipt() -> Router<App> {
         .route("/admin/keys/{id}/revoke", post(admin::keys::revoke))
 }
 
-async fn unknown_path() -> ApiError {
-    ApiError::NotFound("resource")
+/// A person gets a page, a program a problem document.
+async fn unknown_path(State(app): State<App>, chrome: Chrome, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        return Trouble::not_found().show(&app, &chrome);
+    }
+    ApiError::NotFound("resource").into_response()
 }
 
 async fn wrong_method() -> ApiError {

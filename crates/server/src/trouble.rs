@@ -37,6 +37,11 @@ impl Trouble {
         Self::new(StatusCode::BAD_REQUEST, Mishap::LinkExpired, "link expired")
     }
 
+    /// There is no such page.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Mishap::NotFound, "not found")
+    }
+
     fn new(status: StatusCode, mishap: Mishap, phrase: &str) -> Self {
         Self { status, mishap, phrase: phrase.to_owned() }
     }

@@ -108,3 +108,13 @@ async fn a_logout_that_is_no_form_is_told_so() {
     assert_eq!(answer.verdict(), "415 unsupported-media-type");
     assert!(answer.text("detail").ends_with("application/x-www-form-urlencoded"));
 }
+
+#[tokio::test]
+async fn an_unknown_path_is_a_page_for_people_and_a_document_for_programs() {
+    let server = Server::start().await;
+    let page = server.call("GET", "/nowhere").header("accept", "text/html,*/*;q=0.8").send().await;
+    assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    let document = server.call("GET", "/nowhere").send().await;
+    assert_eq!(document.verdict(), "404 not-found");
+}
