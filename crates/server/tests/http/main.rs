@@ -17,6 +17,7 @@ mod forged_tokens;
 mod harness;
 mod introspect;
 mod lifecycle;
+mod opaque_tokens;
 mod outage;
 mod own_endpoints;
 mod proof;

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::error::OAuthError;
 use crate::keyring::KeyringError;
 use crate::sender;
+use crate::sender::own_token::OPAQUE_PREFIX;
 
 /// The type of the one kind of token that an exchange takes and gives (RFC 8693 section 3).
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -217,9 +218,6 @@ pub(crate) async fn write(
         }
     }
 }
-
-/// What opaque access tokens begin with.
-pub(crate) const OPAQUE_PREFIX: &str = "mat_";
 
 /// Signs a payload; the first of an algorithm waits until a key has been made.
 ///
