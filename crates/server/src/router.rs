@@ -1,5 +1,7 @@
 //! Every route on one page, and what happens around each of them.
 
+mod cors;
+
 use std::any::Any;
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ pub fn router(app: App) -> Router {
         .merge(admin_routes().layer(from_fn(forbid_storing)))
         .layer(from_fn(limit))
         .merge(routes_with_receipt().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)))
+        .merge(for_any_site(routes_for_scripts().layer(from_fn(limit))))
+        .merge(for_any_site(account_routes().layer(from_fn(limit_with_wait))))
         .merge(feed)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -55,7 +59,6 @@ pub fn router(app: App) -> Router {
 
 fn oauth_routes() -> Router<App> {
     Router::new()
-        .route(par::PATH, post(par::post))
         .route(authorize::PATH, get(authorize::get).post(authorize::post))
         .route(authorize::consent::PATH, post(authorize::consent::post))
         .route(page::PATH, get(page::get).post(page::post))
@@ -63,25 +66,38 @@ fn oauth_routes() -> Router<App> {
         .route("/sign-in/chosen", post(page::chosen))
         .route(end_session::PATH, get(end_session::get).post(end_session::post))
         .route(end_session::CONFIRM_PATH, post(end_session::confirm))
-        .route("/.well-known/oauth-authorization-server", get(discovery::get))
-        .route("/.well-known/openid-configuration", get(discovery::get))
-        .route("/jwks", get(jwks::get))
         .route("/authorize-challenge", post(authorize_challenge::post))
-        .route("/token", post(token::post))
-        .route("/revoke", post(revoke::post))
         .route("/introspect", post(introspect::post))
         .route("/register", post(register::post))
         .route(
             "/register/{id}",
             get(management::get).put(management::put).delete(management::delete),
         )
-        .route("/userinfo", get(userinfo::get).post(userinfo::post))
-        .route("/account/sessions", get(sessions::get))
         .route("/feed/ack", post(feed::acknowledgement::post))
         .route("/assets/{name}", get(assets::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(telemetry::metrics))
+}
+
+/// What apps that run in a browser call from there.
+fn routes_for_scripts() -> Router<App> {
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(discovery::get))
+        .route("/.well-known/openid-configuration", get(discovery::get))
+        .route("/jwks", get(jwks::get))
+        .route(par::PATH, post(par::post))
+        .route("/token", post(token::post))
+        .route("/revoke", post(revoke::post))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+}
+
+/// The part of the account that an app shows on its own screens, by an access token.
+fn account_routes() -> Router<App> {
+    Router::new()
+        .route("/account/logout", post(logout::post))
+        .route("/account/sessions", get(sessions::get))
+        .route("/account/sessions/{id}", delete(sessions::delete))
 }
 
 fn admin_routes() -> Router<App> {
@@ -107,8 +123,6 @@ fn admin_routes() -> Router<App> {
 /// What ends something, and answers with a receipt that `Prefer: wait` may hold back.
 fn routes_with_receipt() -> Router<App> {
     Router::new()
-        .route("/account/logout", post(logout::post))
-        .route("/account/sessions/{id}", delete(sessions::delete))
         .route("/account/password", post(password::post))
         .route("/admin/users/{id}", patch(admin::user::patch))
         .route("/admin/users/{id}/password", put(admin::user::set_password))
@@ -118,6 +132,11 @@ fn routes_with_receipt() -> Router<App> {
         .route("/admin/clients/{id}/disable", post(admin::client::disable))
         .route("/admin/revocations", post(admin::revocations::post))
         .route("/admin/keys/{id}/revoke", post(admin::keys::revoke))
+}
+
+/// A browser asks with a method that no route has; whoever answers must stand inside the layer.
+fn for_any_site(routes: Router<App>) -> Router<App> {
+    routes.method_not_allowed_fallback(wrong_method).layer(cors::any_site())
 }
 
 /// A person gets a page, a program a problem document.

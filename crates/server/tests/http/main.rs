@@ -9,6 +9,7 @@ mod bad_input;
 mod client_assertions;
 mod client_auth;
 mod client_keys;
+mod cors;
 mod discovery;
 mod dpop;
 mod end_session;

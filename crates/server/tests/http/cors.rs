@@ -1,0 +1,90 @@
+//! What scripts of other sites may call, and what they may not.
+
+use crate::harness::{Answer, Server};
+
+const SITE: &str = "https://spa.example";
+
+/// Where scripts of any site are welcome.
+const OPEN: [(&str, &str); 10] = [
+    ("GET", "/.well-known/openid-configuration"),
+    ("GET", "/.well-known/oauth-authorization-server"),
+    ("GET", "/jwks"),
+    ("POST", "/par"),
+    ("POST", "/token"),
+    ("POST", "/revoke"),
+    ("GET", "/userinfo"),
+    ("POST", "/account/logout"),
+    ("GET", "/account/sessions"),
+    ("DELETE", "/account/sessions/x"),
+];
+
+async fn preflight(server: &Server, method: &str, path: &str) -> Answer {
+    let call = server.call("OPTIONS", path).header("origin", SITE);
+    let call = call.header("access-control-request-method", method);
+    call.header("access-control-request-headers", "authorization,dpop").send().await
+}
+
+#[tokio::test]
+async fn scripts_may_call_what_takes_no_cookies() {
+    let server = Server::with_ada().await;
+    for (method, path) in OPEN {
+        let answer = preflight(&server, method, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        let methods = answer.header("access-control-allow-methods");
+        assert!(methods.split(',').any(|allowed| allowed == method), "{path} {methods}");
+        let headers = answer.header("access-control-allow-headers");
+        for name in ["authorization", "content-type", "dpop", "idempotency-key", "prefer"] {
+            assert!(headers.split(',').any(|allowed| allowed == name), "{path} {headers}");
+        }
+        let answer = server.call(method, path).header("origin", SITE).send().await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        let exposed = answer.header("access-control-expose-headers");
+        for name in ["dpop-nonce", "www-authenticate", "retry-after", "preference-applied"] {
+            assert!(exposed.split(',').any(|shown| shown == name), "{path} {exposed}");
+        }
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn scripts_of_other_sites_cannot_read_pages() {
+    let server = Server::with_ada().await;
+    let pages = [
+        ("GET", "/authorize"),
+        ("POST", "/authorize"),
+        ("GET", "/sign-in"),
+        ("POST", "/sign-in"),
+        ("POST", "/sign-in/other"),
+        ("POST", "/sign-in/chosen"),
+        ("POST", "/consent"),
+        ("POST", "/authorize-challenge"),
+        ("POST", "/introspect"),
+        ("GET", "/admin/users"),
+        ("GET", "/feed"),
+        ("GET", "/nowhere"),
+    ];
+    for (method, path) in pages {
+        let asked = preflight(&server, method, path).await;
+        let called = server.call(method, path).header("origin", SITE).send().await;
+        for answer in [asked, called] {
+            assert!(answer.status != 204, "{path}");
+            for name in answer.headers.keys() {
+                assert!(!name.as_str().starts_with("access-control-"), "{path} {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_can_be_read_too() {
+    let server = Server::with_ada().await;
+    let form = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", "x")];
+    let call = server.call("POST", "/token").header("origin", SITE).form(&form);
+    let answer = call.send().await;
+    assert_eq!(answer.verdict(), "400 invalid_grant");
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    server.app.store.clone().close().await;
+    let tokens = server.call("GET", "/userinfo").header("origin", SITE).bearer("mat_").send().await;
+    assert_eq!(tokens.header("access-control-allow-origin"), "*");
+}
