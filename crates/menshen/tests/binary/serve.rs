@@ -100,9 +100,25 @@ fn a_stop_lets_what_is_under_way_finish() {
     assert_eq!(server.ended().0, Some(0));
 }
 
+#[test]
+fn the_key_that_id_tokens_are_signed_with_is_there_before_anybody_signs_in() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let is_there = || get(server.address(), "/jwks").contains("\"RS256\"");
+    wait_until("an RS256 key", is_there);
+    drop(server);
+    let server = home.serve(&[]);
+    let keys = get(server.address(), "/jwks");
+    assert_eq!(keys.matches("\"RS256\"").count(), 1, "{keys}");
+}
+
 fn readyz(address: &str) -> String {
+    get(address, "/readyz")
+}
+
+fn get(address: &str, path: &str) -> String {
     let mut socket = TcpStream::connect(address).expect("it listens");
-    let request = "GET /readyz HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("it answers");
