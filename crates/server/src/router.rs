@@ -14,7 +14,7 @@ use axum::routing::{delete, get, patch, post, put};
 use menshen_domain::client::SHORTEST_RETRY_WINDOW;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::account::{logout, password, sessions};
+use crate::account::{logout, pages, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
@@ -43,6 +43,7 @@ const FEED_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(app: App) -> Router {
     let feed = Router::new().route("/feed", get(feed::get)).layer(from_fn(limit_feed));
     oauth_routes()
+        .merge(page_routes())
         .merge(admin_routes().layer(from_fn(forbid_storing)))
         .layer(from_fn(limit))
         .merge(routes_with_receipt().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)))
@@ -61,9 +62,6 @@ fn oauth_routes() -> Router<App> {
     Router::new()
         .route(authorize::PATH, get(authorize::get).post(authorize::post))
         .route(authorize::consent::PATH, post(authorize::consent::post))
-        .route(page::PATH, get(page::get).post(page::post))
-        .route("/sign-in/other", post(page::other))
-        .route("/sign-in/chosen", post(page::chosen))
         .route(end_session::PATH, get(end_session::get).post(end_session::post))
         .route(end_session::CONFIRM_PATH, post(end_session::confirm))
         .route("/authorize-challenge", post(authorize_challenge::post))
@@ -98,6 +96,21 @@ fn account_routes() -> Router<App> {
         .route("/account/logout", post(logout::post))
         .route("/account/sessions", get(sessions::get))
         .route("/account/sessions/{id}", delete(sessions::delete))
+}
+
+/// What people see, beside what an app has asked for.
+fn page_routes() -> Router<App> {
+    use pages::{apps, devices, home};
+    Router::new()
+        .route("/", get(home::root))
+        .route(home::PATH, get(home::get))
+        .route(devices::SIGN_OUT, post(devices::sign_out))
+        .route(devices::ELSEWHERE, post(devices::sign_out_elsewhere))
+        .route(apps::PATH, post(apps::withdraw))
+        .route(pages::password::PATH, post(pages::password::post))
+        .route(page::PATH, get(page::get).post(page::post))
+        .route("/sign-in/other", post(page::other))
+        .route("/sign-in/chosen", post(page::chosen))
 }
 
 fn admin_routes() -> Router<App> {

@@ -37,7 +37,7 @@ impl Trouble {
         Self::new(StatusCode::BAD_REQUEST, Mishap::LinkExpired, "link expired")
     }
 
-    /// There is no such page.
+    /// There is no such thing, or it is somebody else's.
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, Mishap::NotFound, "not found")
     }

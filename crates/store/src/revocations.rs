@@ -14,6 +14,7 @@ use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
 use crate::{Result, Store};
 
+mod elsewhere;
 mod ending;
 pub(crate) mod feed_streams;
 pub(crate) mod log;

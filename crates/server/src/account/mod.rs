@@ -1,6 +1,7 @@
 //! What a user may see and end: the own sessions, the own password.
 
 pub(crate) mod logout;
+pub(crate) mod pages;
 pub(crate) mod password;
 pub(crate) mod sessions;
 

@@ -8,7 +8,10 @@ pub(crate) mod reply;
 pub(crate) mod request;
 mod response_type;
 
-use axum::extract::{RawQuery, Request, State};
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use menshen_domain::authorization::{self, Asked, ConsentGiven, Missing, Next, SubjectFits};
@@ -76,6 +79,19 @@ pub(crate) struct Visit {
     pub(crate) browser: Browser,
     pub(crate) chrome: Chrome,
     pub(crate) headers: HeaderMap,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self {
+            browser: Browser::read(app, &parts.headers),
+            chrome: Chrome::from_request_parts(parts, app).await?,
+            headers: parts.headers.clone(),
+            app: app.clone(),
+        })
+    }
 }
 
 /// A request with all that is known around it.

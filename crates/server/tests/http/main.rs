@@ -2,6 +2,7 @@
 //! the test moves.
 
 mod account;
+mod account_pages;
 mod admin;
 mod authorize;
 mod authorize_challenge;

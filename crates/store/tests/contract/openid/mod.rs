@@ -3,6 +3,7 @@
 mod browsers;
 mod consents;
 mod deliveries;
+mod elsewhere;
 mod joined_codes;
 mod migration;
 mod opaque_tokens;

@@ -1,0 +1,7 @@
+//! `/account`: where people look after their own account, in a browser that they are signed in with.
+
+pub(crate) mod apps;
+pub(crate) mod devices;
+pub(crate) mod home;
+pub(crate) mod owner;
+pub(crate) mod password;
