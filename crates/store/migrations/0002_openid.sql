@@ -228,6 +228,7 @@ CREATE TABLE mailed_links (
     expires_at_ms BIGINT NOT NULL
 );
 CREATE INDEX mailed_links_by_expiry ON mailed_links (expires_at_ms);
+CREATE INDEX mailed_links_by_address ON mailed_links (address, purpose);
 
 -- What stands behind opaque access tokens: the claims that a JWT would carry.
 CREATE TABLE opaque_tokens (

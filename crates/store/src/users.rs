@@ -6,6 +6,7 @@ use menshen_domain::user::Username;
 use menshen_token::{Reason, Revocation, Timestamp, UserId};
 use serde_json::{Map, Value};
 
+use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
 use crate::revocations::{self, Covered};
 use crate::{Page, Receipt, Result, Store, Which};
@@ -35,31 +36,7 @@ pub(crate) fn read(cells: &mut Cells<'_>) -> Result<User> {
 impl Store {
     /// Adds a user. [`Which::UserId`] or [`Which::Username`] may be taken.
     pub async fn create_user(&self, user: &User, password: Option<&PasswordHash>) -> Result<()> {
-        self.database
-            .write(|tx| {
-                Box::pin(async move {
-                    let sql = "SELECT id FROM users WHERE id = $1";
-                    let known =
-                        sqlx::query(sql).bind(user.id.as_str()).fetch_optional(tx.db()).await?;
-                    let which = if known.is_some() { Which::UserId } else { Which::Username };
-                    let sql = "INSERT INTO users (id, username, roles, claims, password_hash, \
-                    tokens_not_before_ms, sign_in_epoch, created_at_ms, disabled_at_ms) \
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-                    let insert = sqlx::query(sql)
-                        .bind(user.id.as_str())
-                        .bind(user.username.as_str())
-                        .bind(as_json(&user.roles))
-                        .bind(as_json(&user.claims))
-                        .bind(password.map(PasswordHash::as_str))
-                        .bind(user.tokens_not_before.as_millis())
-                        .bind(as_column(user.sign_in_epoch))
-                        .bind(user.created_at.as_millis())
-                        .bind(user.disabled_at.map(Timestamp::as_millis));
-                    tx.execute(insert).await.map_err(|error| error.or_conflict(which))?;
-                    Ok(())
-                })
-            })
-            .await
+        self.database.write(|tx| Box::pin(insert(tx, user, password))).await
     }
 
     /// The user of this id.
@@ -159,6 +136,30 @@ impl Store {
         let sql = "UPDATE users SET disabled_at_ms = NULL WHERE id = $1";
         self.database.change(|| sqlx::query(sql).bind(id.as_str())).await.map(|rows| rows > 0)
     }
+}
+
+/// Writes a new user. [`Which::UserId`] or [`Which::Username`] may be taken.
+pub(crate) async fn insert(
+    tx: &mut Tx<'_>,
+    user: &User,
+    password: Option<&PasswordHash>,
+) -> Result<()> {
+    let sql = "SELECT id FROM users WHERE id = $1";
+    let known = sqlx::query(sql).bind(user.id.as_str()).fetch_optional(tx.db()).await?;
+    let which = if known.is_some() { Which::UserId } else { Which::Username };
+    let sql = "INSERT INTO users (id, username, roles, claims, password_hash,         tokens_not_before_ms, sign_in_epoch, created_at_ms, disabled_at_ms)         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let insert = sqlx::query(sql)
+        .bind(user.id.as_str())
+        .bind(user.username.as_str())
+        .bind(as_json(&user.roles))
+        .bind(as_json(&user.claims))
+        .bind(password.map(PasswordHash::as_str))
+        .bind(user.tokens_not_before.as_millis())
+        .bind(as_column(user.sign_in_epoch))
+        .bind(user.created_at.as_millis())
+        .bind(user.disabled_at.map(Timestamp::as_millis));
+    tx.execute(insert).await.map_err(|error| error.or_conflict(which))?;
+    Ok(())
 }
 
 fn as_json(value: &impl serde::Serialize) -> String {

@@ -5,6 +5,7 @@ mod consents;
 mod deliveries;
 mod elsewhere;
 mod joined_codes;
+mod mailed_links;
 mod migration;
 mod opaque_tokens;
 mod pushed_requests;
