@@ -136,6 +136,18 @@ async fn this_device_can_be_signed_out_too() {
 }
 
 #[tokio::test]
+async fn the_button_at_the_top_signs_out_at_once() {
+    let server = start().await;
+    let (mut walker, _) = at_home(&server, "ada").await;
+    let tokens = joined(&mut walker, &server, "openid").await;
+    let page = walker.get(&server, "/account").await;
+    let answer = walker.submit(&server, &page, "/logout/confirm", &[]).await;
+    assert!(answer.body.contains("You are signed out"), "{}", answer.body);
+    assert_eq!(walker.session(), None);
+    assert_eq!(refresh_web(&server, &tokens).await.verdict(), "400 invalid_grant logout");
+}
+
+#[tokio::test]
 async fn nobody_ends_what_is_not_theirs() {
     let server = start().await;
     let (mut bob, page) = at_home(&server, "bob").await;

@@ -13,6 +13,7 @@ use crate::browser::Held;
 use crate::form::Form;
 use crate::oauth::authorize::Visit;
 use crate::oauth::authorize::reply::see_other;
+use crate::oauth::logout;
 use crate::pages::{
     AccountHome, AccountNotice, AppRow, ClientCard, DeviceRow, FormTarget, NewPasswordProblem,
 };
@@ -78,7 +79,8 @@ async fn view(visit: &Visit, held: &Held) -> Result<AccountHome, StoreError> {
         apps: app_rows(app, held).await?,
         change_password: target(password::PATH, held),
         password_problem: None,
-        sign_out: FormTarget::to("/logout"),
+        // Whoever presses the button here need not be asked whether they mean it.
+        sign_out: FormTarget::to(logout::CONFIRM_PATH).carrying("decision", "sign_out"),
     })
 }
 
