@@ -1,6 +1,6 @@
 //! Every way to end something: what it ends and what it leaves, the reason it gives, the receipt
-//! it answers with. Grants that outlive their session need a third-party client and a screen of
-//! consent; no endpoint opens one yet, so their column of the table is tested in the store.
+//! it answers with. For apps that sign in by themselves; those that share a browser's session, and
+//! grants that outlive it, are in `logouts.rs`.
 
 use std::time::Duration;
 

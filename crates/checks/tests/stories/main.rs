@@ -8,6 +8,7 @@ mod endings;
 mod followers;
 mod guessing;
 mod hostile_input;
+mod logouts;
 mod lost_answers;
 mod outages;
 mod parallel_refreshes;

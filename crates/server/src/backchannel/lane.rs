@@ -17,7 +17,7 @@ const AT_ONCE: u32 = 4;
 
 /// How long an attempt may take in all. An answer is waited for shorter than that, and what the
 /// database may need beyond it is in there.
-const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(15);
 
 /// Works until nothing is due for this client any more, or until told to stop. What has been begun
 /// is finished.

@@ -2,6 +2,7 @@
 //! things. Nothing here stands in for a part of ours.
 
 mod app;
+mod browser;
 mod database;
 mod dice;
 mod operator;
@@ -12,6 +13,7 @@ mod server;
 mod site;
 
 pub(crate) use app::{App, Tokens, session_of};
+pub(crate) use browser::{Browser, Kept, SIGNED_OUT, WebApp, sent, with_query};
 pub(crate) use database::Database;
 pub(crate) use dice::Dice;
 pub(crate) use operator::{Operator, app_policy};
