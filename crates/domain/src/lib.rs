@@ -6,6 +6,7 @@ pub mod client;
 pub mod code;
 pub mod credential;
 pub mod csrf;
+pub mod device_authorization;
 pub mod dpop_nonce;
 pub mod grant;
 pub mod logout_delivery;

@@ -49,6 +49,15 @@ pub(crate) enum OAuthError {
     /// A statement of somebody whom we would have to believe.
     #[error("software statements are not accepted here")]
     UnapprovedSoftwareStatement,
+    /// Nobody has decided about the device yet (RFC 8628 section 3.5).
+    #[error("nobody has decided about this device yet")]
+    AuthorizationPending,
+    /// The device asks too often.
+    #[error("ask 5 seconds later than before")]
+    PolledTooOften,
+    /// Nobody has decided about the device in time.
+    #[error("the codes of the device have expired")]
+    ExpiredDeviceCode,
     /// Client authentication failed, or the client is unknown or disabled.
     #[error("client authentication failed")]
     InvalidClient,
@@ -152,6 +161,9 @@ impl OAuthError {
             Self::UnapprovedSoftwareStatement => {
                 (StatusCode::BAD_REQUEST, "unapproved_software_statement")
             }
+            Self::AuthorizationPending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+            Self::PolledTooOften => (StatusCode::BAD_REQUEST, "slow_down"),
+            Self::ExpiredDeviceCode => (StatusCode::BAD_REQUEST, "expired_token"),
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),

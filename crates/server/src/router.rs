@@ -18,11 +18,12 @@ use crate::account::{logout, pages, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::oauth::device_authorization::page as device;
 use crate::oauth::logout as end_session;
 use crate::oauth::register::management;
 use crate::oauth::{
-    authorize, authorize_challenge, discovery, introspect, jwks, par, register, revoke, token,
-    userinfo,
+    authorize, authorize_challenge, device_authorization, discovery, introspect, jwks, par,
+    register, revoke, token, userinfo,
 };
 use crate::pages::{Chrome, assets};
 use crate::revoke::preferred_wait;
@@ -65,6 +66,9 @@ fn oauth_routes() -> Router<App> {
         .route(end_session::PATH, get(end_session::get).post(end_session::post))
         .route(end_session::CONFIRM_PATH, post(end_session::confirm))
         .route("/authorize-challenge", post(authorize_challenge::post))
+        .route(device_authorization::PATH, post(device_authorization::post))
+        .route(device::PATH, get(device::get).post(device::post))
+        .route("/device/qr", get(device::picture))
         .route("/introspect", post(introspect::post))
         .route("/register", post(register::post))
         .route(

@@ -6,7 +6,7 @@ use crate::codes::issuing;
 use crate::database::Tx;
 use crate::database::row::Cells;
 use crate::revocations::{self, Covered};
-use crate::{Receipt, Result, Store};
+use crate::{Receipt, Result, Store, device_authorizations};
 
 /// What a user has allowed an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,7 @@ impl Store {
                     let sql = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
                     tx.execute(sqlx::query(sql).bind(user.as_str()).bind(client.as_str())).await?;
                     issuing::take_back(tx, client, Some(user)).await?;
+                    device_authorizations::take_back(tx, client, Some(user)).await?;
                     revocations::lock_sessions_with(tx, user, client).await?;
                     let grants = live_grants(tx, user, client).await?;
                     let mut receipts = Vec::new();

@@ -34,6 +34,8 @@ pub enum Which {
     ClientId,
     /// The id of a signing key.
     SigningKey,
+    /// The code that a device shows.
+    UserCode,
 }
 
 impl fmt::Display for Which {
@@ -43,6 +45,7 @@ impl fmt::Display for Which {
             Self::Username => "username",
             Self::ClientId => "client id",
             Self::SigningKey => "signing key id",
+            Self::UserCode => "user code",
         })
     }
 }

@@ -15,7 +15,7 @@ const DEPTH_BELOW_SRC: usize = 2;
 /// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
 const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
     ("crates/token/src", 19, "the spine is flat: one noun, one file, nothing hidden"),
-    ("crates/domain/src", 20, "flat like the spine: one noun, one file"),
+    ("crates/domain/src", 21, "flat like the spine: one noun, one file"),
     ("crates/store/src", 22, "one table, one file"),
     ("crates/store/tests/contract", 22, "one file for each part of the store"),
     (
@@ -23,6 +23,7 @@ const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
         24,
         "what every endpoint shares; the endpoints have folders of their own",
     ),
+    ("crates/server/src/oauth", 16, "one endpoint, one file"),
     ("crates/server/tests/http", 40, "one file for each endpoint, and for each way to attack one"),
     ("crates/checks/tests/stories", 24, "one promise, one file"),
 ];

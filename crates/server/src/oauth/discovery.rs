@@ -11,8 +11,8 @@ use menshen_token::{Algorithm, dpop};
 use serde_json::{Map, Value, json};
 
 use super::{
-    authorize, authorize_challenge, client_auth, introspect, jwks, logout, par, register,
-    request_object, revoke, token, userinfo,
+    authorize, authorize_challenge, client_auth, device_authorization, introspect, jwks, logout,
+    par, register, request_object, revoke, token, userinfo,
 };
 use crate::app::App;
 use crate::config::RegistrationMode;
@@ -43,6 +43,7 @@ fn endpoints(app: &App) -> Map<String, Value> {
         "authorization_endpoint": endpoint(authorize::PATH),
         "authorization_challenge_endpoint": endpoint(authorize_challenge::PATH),
         "pushed_authorization_request_endpoint": endpoint(par::PATH),
+        "device_authorization_endpoint": endpoint(device_authorization::PATH),
         "token_endpoint": endpoint(token::PATH),
         "revocation_endpoint": endpoint(revoke::PATH),
         "introspection_endpoint": endpoint(introspect::PATH),
@@ -59,7 +60,7 @@ fn authorization() -> Map<String, Value> {
             "code id_token token",
         ],
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": token::GRANT_TYPES,
+        "grant_types_supported": token::grant_type::GrantType::names(),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "require_pushed_authorization_requests": false,

@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 pub(crate) mod authorize_challenge;
 mod client_auth;
+pub(crate) mod device_authorization;
 pub(crate) mod discovery;
 mod id_token_hint;
 pub(crate) mod introspect;

@@ -11,6 +11,7 @@ mod client_assertions;
 mod client_auth;
 mod client_keys;
 mod cors;
+mod device;
 mod discovery;
 mod dpop;
 mod end_session;

@@ -30,6 +30,11 @@ impl<'r> Cells<'r> {
         self.first = self.next;
     }
 
+    /// Passes over so many.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.next += count;
+    }
+
     pub(crate) fn text(&mut self) -> Result<String> {
         self.required_text().map(str::to_owned)
     }

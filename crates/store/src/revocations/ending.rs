@@ -9,7 +9,7 @@ use super::{Receipt, append, longest, nothing_left};
 use crate::codes::issuing;
 use crate::database::row::Cells;
 use crate::database::{Statement, Tx};
-use crate::{Result, logout_deliveries};
+use crate::{Result, device_authorizations, logout_deliveries};
 
 /// What is ended together.
 #[derive(Clone, Debug)]
@@ -69,7 +69,10 @@ async fn end_sign_ins(tx: &mut Tx<'_>, covered: &Covered) -> Result<()> {
             let sql = "UPDATE users SET sign_in_epoch = sign_in_epoch + 1 WHERE id = $1";
             tx.execute(sqlx::query(sql).bind(id.as_str())).await.map(|_| ())
         }
-        Covered::Client(id) => issuing::take_back(tx, id, None).await,
+        Covered::Client(id) => {
+            issuing::take_back(tx, id, None).await?;
+            device_authorizations::take_back(tx, id, None).await
+        }
         _ => Ok(()),
     }
 }

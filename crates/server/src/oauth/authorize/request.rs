@@ -219,7 +219,7 @@ fn response_type(client: &Client, parameters: &Form) -> Result<ResponseType, OAu
 
 /// What the client may have of what it asks for. OpenID Connect Core 1.0 section 3.1.2.1 has values
 /// that are not understood passed over; without `openid` there is no such rule, and an app is told.
-fn scope(client: &Client, parameters: &Form) -> Result<Scope, OAuthError> {
+pub(crate) fn scope(client: &Client, parameters: &Form) -> Result<Scope, OAuthError> {
     let Some(asked) = parameters.text("scope") else { return Ok(client.policy.scope.clone()) };
     let asked: Scope = asked.parse().map_err(|_| OAuthError::InvalidScope)?;
     if client.policy.scope.includes(&asked) {
@@ -233,7 +233,7 @@ fn scope(client: &Client, parameters: &Form) -> Result<Scope, OAuthError> {
 }
 
 /// The resources asked for (RFC 8707 section 2.1), or else whomever the client's policy names.
-fn audience(client: &Client, parameters: &Form) -> Result<Vec<String>, OAuthError> {
+pub(crate) fn audience(client: &Client, parameters: &Form) -> Result<Vec<String>, OAuthError> {
     let policy = &client.policy;
     let mut resources: Vec<String> = Vec::new();
     for resource in parameters.all("resource") {
@@ -263,7 +263,7 @@ pub(crate) fn challenge(
     }
 }
 
-fn confirmation(
+pub(crate) fn confirmation(
     parameters: &Form,
     proven: Option<&Thumbprint>,
 ) -> Result<Option<Thumbprint>, OAuthError> {

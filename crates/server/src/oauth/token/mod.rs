@@ -2,7 +2,9 @@
 
 pub(crate) mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod exchange;
+pub(crate) mod grant_type;
 pub(crate) mod id_token;
 mod refresh_token;
 pub(crate) mod response;
@@ -13,6 +15,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use self::grant_type::GrantType;
 use super::client_auth;
 use crate::app::App;
 use crate::client_cache::Known;
@@ -22,15 +25,6 @@ use crate::sender;
 
 /// The path.
 pub(crate) const PATH: &str = "/token";
-
-const AUTHORIZATION_CODE: &str = "authorization_code";
-const REFRESH_TOKEN: &str = "refresh_token";
-const CLIENT_CREDENTIALS: &str = "client_credentials";
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-
-/// Every grant type, as metadata lists them.
-pub(crate) const GRANT_TYPES: [&str; 4] =
-    [AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE];
 
 /// A token request whose client is known.
 struct TokenRequest<'a> {
@@ -56,11 +50,17 @@ pub(crate) async fn post(
 ) -> Result<Response, OAuthError> {
     let client = client_auth::authenticate(&app, &headers, &form).await?;
     let request = TokenRequest { app: &app, client, headers: &headers, form: &form, peer };
-    match form.require("grant_type")? {
-        AUTHORIZATION_CODE => authorization_code::answer(&request).await,
-        REFRESH_TOKEN => refresh_token::answer(&request).await,
-        CLIENT_CREDENTIALS => client_credentials::answer(&request).await,
-        TOKEN_EXCHANGE => exchange::answer(&request).await,
-        _ => Err(OAuthError::UnsupportedGrantType),
+    let asked = GrantType::find(form.require("grant_type")?);
+    let grant_type = asked.ok_or(OAuthError::UnsupportedGrantType)?;
+    if !grant_type.is_for(&request.client) {
+        return Err(OAuthError::UnauthorizedClient);
+    }
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::answer(&request).await,
+        GrantType::RefreshToken => refresh_token::answer(&request).await,
+        GrantType::ClientCredentials => client_credentials::answer(&request).await,
+        GrantType::DeviceCode => device_code::answer(&request).await,
+        GrantType::TokenExchange => exchange::answer(&request).await,
+        GrantType::JwtBearer | GrantType::Password => Err(OAuthError::UnsupportedGrantType),
     }
 }

@@ -15,6 +15,7 @@ use menshen_token::{
 use serde::Serialize;
 
 use super::TokenRequest;
+use super::grant_type::GrantType;
 use super::id_token::IdToken;
 use crate::app::App;
 use crate::error::OAuthError;
@@ -100,8 +101,8 @@ pub(crate) async fn of_session(
 fn refresh_token(issued: &Issued, mac_keys: &MacKeys) -> Result<Option<Secret>, OAuthError> {
     let grant = &issued.grant;
     match issued.client.policy.renewal {
-        Renewal::RefreshToken => {}
-        Renewal::AccessToken | Renewal::None => return Ok(None),
+        Renewal::RefreshToken if GrantType::RefreshToken.is_for(&issued.client) => {}
+        _ => return Ok(None),
     }
     let Some(key) = mac_keys.find(&grant.mac_key_id) else {
         tracing::error!(mac_key.id = %grant.mac_key_id, "the key of a grant is not here");

@@ -3,6 +3,7 @@
 mod browsers;
 mod consents;
 mod deliveries;
+mod devices;
 mod elsewhere;
 mod joined_codes;
 mod mailed_links;
