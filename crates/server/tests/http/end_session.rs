@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use menshen_domain::client::ClientMetadata;
 use menshen_domain::session::Ended;
-use menshen_token::{Reason, SessionId};
+use menshen_token::{Algorithm, Reason, SessionId};
 
 use crate::authorize::{CALLBACK, come_back, redeem, request};
 use crate::harness::{Answer, ISSUER, SECRET, Server, claims};
@@ -230,7 +230,18 @@ async fn an_id_token_that_is_not_ours_is_none() {
     let header =
         String::from_utf8(URL_SAFE_NO_PAD.decode(parts[0]).expect("base64url")).expect("text");
     let symmetric = encode(&header.replace("RS256", "HS256"));
+    // By our key, and yet none of our ID tokens.
+    let mut of_another = claims(&hint);
+    of_another["iss"] = "https://other.example".into();
+    let signed = |token_type: &str, claims: &serde_json::Value| {
+        let keyring = &scene.server.app.keyring;
+        keyring.sign(Algorithm::RS256, token_type, claims.to_string().as_bytes()).expect("signs")
+    };
+    let other_issuer = signed("JWT", &of_another);
+    let logout_token = signed("logout+jwt", &claims(&hint));
     for (name, forged) in [
+        ("of another issuer", other_issuer),
+        ("a logout token", logout_token),
         ("foreign", foreign),
         ("none", format!("{none}.{}.", parts[1])),
         ("none, signed", format!("{none}.{}.{}", parts[1], parts[2])),
