@@ -36,6 +36,7 @@ pub(crate) async fn post(
         return Err(OAuthError::UnauthorizedClient);
     }
     let scope = scope(&client, form.text("scope"))?;
+    let audience = request::audience(&client, &form)?;
     let challenge = request::challenge(&client, &form)?;
     let (confirmation, proof) = confirmation(&app, &headers, &form)?;
     let (Some(username), Some(password)) = (form.text("username"), form.text("password")) else {
@@ -60,7 +61,7 @@ pub(crate) async fn post(
             subject: subject::of(&app, &client, &user.id).await?,
             user_id: user.id,
             session_id: None,
-            audience: client.policy.audience.clone(),
+            audience,
             redirect_uri: None,
             openid: OpenIdRequest::default(),
             sign_in_epoch: user.sign_in_epoch,

@@ -26,6 +26,7 @@ mod own_endpoints;
 mod proof;
 mod refresh;
 mod register;
+mod resources;
 mod revoke;
 mod single_token;
 mod token;

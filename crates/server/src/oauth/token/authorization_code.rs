@@ -8,6 +8,7 @@ use menshen_store::{CodeRefusal, Fresh, Receipt, Redeemed, Redemption};
 use menshen_token::{GrantId, Reason, SessionId};
 
 use super::TokenRequest;
+use super::resource;
 use super::response::{self, Narrowing, Occasion};
 use crate::app::App;
 use crate::error::OAuthError;
@@ -20,6 +21,7 @@ const CODE_CHARACTERS: usize = 43;
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
     let app = request.app;
     let code = request.form.require("code")?;
+    let audience = resource::named(request)?;
     let proof = response::proof(request).await?;
     if code.len() != CODE_CHARACTERS {
         return Err(OAuthError::InvalidGrant(None));
@@ -35,7 +37,8 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     match app.store.redeem_code(&redemption, app.now()).await? {
         Redeemed::Opened { issued, openid, displaced } => {
             displaced.iter().for_each(revoke::count);
-            let narrowing = Narrowing { proof, ..Narrowing::default() };
+            resource::check(audience.as_deref(), &issued.grant.audience, &issued.client.policy)?;
+            let narrowing = Narrowing { audience, proof, ..Narrowing::default() };
             let occasion = Occasion::SignIn { nonce: openid.nonce };
             response::of_session(app, *issued, narrowing, occasion).await
         }

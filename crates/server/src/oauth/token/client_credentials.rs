@@ -8,6 +8,7 @@ use menshen_token::{AccessToken, Jti};
 use serde_json::Map;
 
 use super::TokenRequest;
+use super::resource;
 use super::response::{self, Extras};
 use crate::error::OAuthError;
 
@@ -20,6 +21,8 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     let policy = &client.policy;
     let scope = response::narrowed(request, &policy.scope)?;
     let scope = scope.unwrap_or_else(|| policy.scope.clone());
+    let audience = resource::named(request)?.unwrap_or_else(|| policy.audience.clone());
+    let scope = resource::scope_at(&audience, scope, policy);
     let confirmation = response::proof(request).await?;
     // Issued when the client was last known to be allowed: if it has been disabled since, the
     // rule that says so kills this token.
@@ -29,7 +32,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         key_id: response::unsigned(),
         issuer: app.config.issuer().to_owned(),
         subject: client.id.as_str().parse().map_err(|_| OAuthError::Internal)?,
-        audience: response::audience(app, &policy.audience, &scope),
+        audience: response::audience(app, &audience, &scope),
         expires_at: issued_at + lifetime,
         issued_at,
         not_before: None,

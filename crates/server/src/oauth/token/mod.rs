@@ -7,6 +7,7 @@ mod exchange;
 pub(crate) mod grant_type;
 pub(crate) mod id_token;
 mod refresh_token;
+mod resource;
 pub(crate) mod response;
 
 use std::net::{IpAddr, SocketAddr};

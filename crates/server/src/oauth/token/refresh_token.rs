@@ -10,6 +10,7 @@ use menshen_store::Refreshed;
 use menshen_token::{GrantId, Reason, Scope};
 
 use super::TokenRequest;
+use super::resource;
 use super::response::{self, Narrowing, Occasion};
 use crate::error::OAuthError;
 use crate::revoke;
@@ -28,7 +29,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         count("refuse_foreign");
         return Err(OAuthError::InvalidGrant(None));
     };
-    let scope = scope(request, &token).await?;
+    let (scope, audience) = asked(request, &token).await?;
     let proof = response::proof(request).await?;
     let grant_id = token.grant_id;
     let presentation = Presentation {
@@ -40,7 +41,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     match app.store.refresh(presentation, &keys, app.now()).await? {
         Refreshed::Issued(issued) => {
             count(if issued.verdict == Verdict::Reissue { "reissue" } else { "rotate" });
-            let narrowing = Narrowing { scope, proof, ..Narrowing::default() };
+            let narrowing = Narrowing { scope, audience, proof };
             response::of_session(app, *issued, narrowing, Occasion::Refresh).await
         }
         Refreshed::Refused(refusal) => Err(refused(request, grant_id, refusal)),
@@ -55,19 +56,26 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     }
 }
 
-/// The scope asked for. It is judged before the token is: a client that asks for too much must
-/// not find its token superseded by a request that gave it nothing.
-async fn scope(request: &TokenRequest<'_>, token: &Presented) -> Result<Option<Scope>, OAuthError> {
-    if request.form.text("scope").is_none() {
-        return Ok(None);
+/// The scope and the resources asked for. They are judged before the token is: a client that asks
+/// for too much must not find its token superseded by a request that gave it nothing.
+async fn asked(
+    request: &TokenRequest<'_>,
+    token: &Presented,
+) -> Result<(Option<Scope>, Option<Vec<String>>), OAuthError> {
+    let audience = resource::named(request)?;
+    if audience.is_none() && request.form.text("scope").is_none() {
+        return Ok((None, None));
     }
     let grant = request.app.store.find_grant(token.grant_id).await?;
     let own =
         |grant: &Grant| grant.client_id == request.client.id && token.derives_from(&grant.seed);
     match grant.filter(own) {
-        Some(grant) => response::narrowed(request, &grant.scope),
+        Some(grant) => {
+            resource::check(audience.as_deref(), &grant.audience, &request.client.policy)?;
+            Ok((response::narrowed(request, &grant.scope)?, audience))
+        }
         // Not this client's: what it asks for does not matter, the store will refuse it.
-        None => Ok(None),
+        None => Ok((None, None)),
     }
 }
 

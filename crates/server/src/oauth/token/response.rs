@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::TokenRequest;
 use super::grant_type::GrantType;
 use super::id_token::IdToken;
+use super::resource;
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::keyring::KeyringError;
@@ -116,6 +117,7 @@ pub(crate) fn access_token(app: &App, issued: &Issued, narrowing: Narrowing) -> 
     let Issued { grant, session, user, client, access_expires_at, .. } = issued;
     let scope = narrowing.scope.unwrap_or_else(|| grant.scope.clone());
     let named = narrowing.audience.as_ref().unwrap_or(&grant.audience);
+    let scope = resource::scope_at(named, scope, &client.policy);
     let custom = if client.policy.claims.is_empty() {
         claim::beyond_standard(user)
     } else {
