@@ -12,7 +12,7 @@ use cookie::{Cookie, SameSite};
 use menshen_domain::session::{Authentication, Device};
 use menshen_domain::{Secret, Session, User, csrf};
 use menshen_store::{BrowserSignIn, SignedIn, StoreError};
-use menshen_token::SessionId;
+use menshen_token::{Reason, SessionId};
 
 use crate::app::App;
 use crate::config::Config;
@@ -80,6 +80,16 @@ impl Browser {
         let Some(cookie) = &self.session_cookie else { return Ok(None) };
         let found = app.store.find_browser_session(&cookie.hash(), app.now()).await?;
         Ok(found.map(|(session, user)| Held { session, user }))
+    }
+
+    /// Why whoever was signed in here is no longer, if that is known.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub(crate) async fn why_ended(&self, app: &App) -> Result<Option<Reason>, StoreError> {
+        let Some(cookie) = &self.session_cookie else { return Ok(None) };
+        app.store.why_browser_session_ended(&cookie.hash(), app.now()).await
     }
 
     /// What forms shown here carry as `csrf`.

@@ -232,7 +232,8 @@ async fn everywhere_else_is_signed_out_at_once() {
     }
     let refused = server.refresh(&phone.refresh).await;
     assert_eq!(refused.verdict(), "400 invalid_grant remote_logout");
-    assert_eq!(other.get(&server, "/account").await.status, 303);
+    let told = other.get(&server, "/account").await;
+    assert!(told.body.contains("from another device"), "{}", told.body);
     assert_eq!(refresh_web(&server, &own).await.status, 200);
 }
 
@@ -267,7 +268,8 @@ async fn a_new_password_ends_everything_but_this_browser() {
     assert!(page.body.contains("Your password is changed."), "{}", page.body);
     assert!(walker.session().is_some() && walker.session() != before.as_deref());
     assert!(offered(&page).is_empty());
-    assert_eq!(other.get(&server, "/account").await.status, 303);
+    let told = other.get(&server, "/account").await;
+    assert!(told.body.contains("Your password was changed."), "{}", told.body);
     let refused = server.refresh(&phone.refresh).await;
     assert_eq!(refused.verdict(), "400 invalid_grant password_changed");
     let refused = refresh_web(&server, &tokens).await;
@@ -329,4 +331,19 @@ async fn an_outage_signs_nobody_out() {
         assert_eq!(answer.header("location"), "");
     }
     assert_eq!(walker.session().map(str::to_owned), cookie);
+}
+
+#[tokio::test]
+async fn whoever_comes_back_is_told_once_why_they_are_signed_out() {
+    let server = start().await;
+    let (mut phone, _) = at_home(&server, "ada").await;
+    let (mut walker, page) = at_home(&server, "ada").await;
+    let id = offered(&page).into_iter().next().expect("the phone");
+    walker.submit(&server, &page, SIGN_OUT, &[("session", &id)]).await;
+    let told = phone.get(&server, "/account").await;
+    assert_eq!(told.status, 200);
+    let why = "You signed this device out from another device.";
+    assert!(told.body.contains(why), "{}", told.body);
+    let again = phone.get(&server, "/account").await;
+    assert!(again.header("location").contains("/sign-in"), "{}", again.status);
 }

@@ -131,6 +131,32 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Why the session that a browser held by this cookie is over; `None` while it lives, and once
+    /// it is long forgotten.
+    pub async fn why_browser_session_ended(
+        &self,
+        cookie_hash: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<Reason>> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            ", ",
+            last_use!(),
+            " FROM sessions WHERE cookie_hash = $1"
+        );
+        let query = sqlx::query(sql).bind(cookie_hash.as_str());
+        let row = query.fetch_optional(self.database.reader()).await?;
+        let session = row.map(|row| read_with_last_use(&mut Cells::of(&row, "sessions")));
+        let session = session.transpose()?;
+        let reason = |session: Session| {
+            session.ended.map(|ended| ended.reason).or_else(|| session.expired(now))
+        };
+        Ok(session.and_then(reason))
+    }
+}
+
 async fn may_sign_in(tx: &mut Tx<'_>, sign_in: &BrowserSignIn) -> Result<bool> {
     let sql = "SELECT id FROM users WHERE id = $1 AND sign_in_epoch = $2 \
         AND disabled_at_ms IS NULL";

@@ -5,17 +5,19 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use menshen_domain::Session;
 use menshen_store::{Consent, Page, StoreError};
+use menshen_token::Reason;
 
 use super::owner::{Away, target};
 use super::{apps, devices, password};
 use crate::app::App;
-use crate::browser::Held;
+use crate::browser::{Held, forget_session};
 use crate::form::Form;
 use crate::oauth::authorize::Visit;
 use crate::oauth::authorize::reply::see_other;
 use crate::oauth::logout;
 use crate::pages::{
     AccountHome, AccountNotice, AppRow, ClientCard, DeviceRow, FormTarget, NewPasswordProblem,
+    SignedOut,
 };
 use crate::sign_in::page::{client_card, person};
 
@@ -40,6 +42,9 @@ pub(crate) async fn get(visit: Visit, RawQuery(query): RawQuery) -> Response {
 
 async fn look(visit: &Visit, query: Option<&str>) -> Result<Response, Away> {
     let Some(held) = visit.browser.held(&visit.app).await? else {
+        if let Some(reason) = visit.browser.why_ended(&visit.app).await? {
+            return Ok(say_why(visit, reason));
+        }
         let path = format!("{}?next={PATH}", crate::sign_in::page::PATH);
         return Ok(see_other(&visit.app.config.endpoint(&path)));
     };
@@ -47,6 +52,17 @@ async fn look(visit: &Visit, query: Option<&str>) -> Result<Response, Away> {
     let notice = asked.as_ref().and_then(|form| notice_of(form.text("done")?));
     let view = AccountHome { notice, ..view(visit, &held).await? };
     Ok(show(visit, StatusCode::OK, &view))
+}
+
+/// Somebody comes back who was signed in here, and is told why they are not any more; once.
+fn say_why(visit: &Visit, reason: Reason) -> Response {
+    let view = SignedOut {
+        reason: Some(reason),
+        sign_in: Some(crate::sign_in::page::PATH.to_owned()),
+        ..SignedOut::default()
+    };
+    let chrome = visit.chrome.clone().at(PATH);
+    forget_session(&visit.app, chrome.page(StatusCode::OK, &view))
 }
 
 /// The page once more, because the new password was not taken.

@@ -342,3 +342,24 @@ async fn of_parallel_sign_ins_in_one_browser_one_takes_the_session_over(
     }
     assert_eq!(scene.held(&before.cookie, START).await, None);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_browser_is_told_why_its_session_is_over(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let ada = scene.user("ada").await;
+    let browser = scene.sign_in_browser(&ada, START).await;
+    let why = async |now| {
+        scene.store.why_browser_session_ended(&browser.cookie, now).await.expect("answers")
+    };
+    assert_eq!(why(START).await, None);
+    assert_eq!(why(START + IDLE).await, Some(Reason::IdleTimeout), "swept or not");
+    let target = Target::Session(browser.session.id);
+    scene.store.revoke(&target, Reason::RemoteLogout, START).await.expect("ended");
+    assert_eq!(why(START).await, Some(Reason::RemoteLogout));
+    let stranger = SecretHash::of(b"nobody's");
+    let unknown = scene.store.why_browser_session_ended(&stranger, START).await;
+    assert_eq!(unknown.expect("answers"), None);
+}
