@@ -67,7 +67,7 @@ finish-sign-up-button = Create the account
 
 mail-sent-title = Look into your mail
 mail-sent-sign-up = We have sent an e-mail to { $email }. Open the link in it to go on.
-mail-sent-reset = If there is an account for { $email }, we have sent an e-mail there. Open the link in it to choose a new password.
+mail-sent-reset = If { $email } has an account here, we have sent an e-mail to its address. Open the link in it to choose a new password.
 mail-sent-how-long = { $minutes ->
     [one] The link is good for one minute. You may close this page.
    *[other] The link is good for { $minutes } minutes. You may close this page.
@@ -75,8 +75,22 @@ mail-sent-how-long = { $minutes ->
 mail-sent-question = Nothing there, not even in the spam folder?
 mail-sent-again = Try again
 
+mail-reset-subject = Choose a new password for { $place }
+mail-reset-lead = Somebody asked for a new password for your account { $name } at { $place }. If that was you, open this link to choose one:
+mail-sign-up-subject = Confirm your address for { $place }
+mail-sign-up-lead = Somebody wants to create an account at { $place } with this address. If that was you, open this link to go on:
+mail-known-subject = You have an account at { $place } already
+mail-known-lead = Somebody wanted to create an account at { $place } with this address, but there is one already. If that was you, sign in here:
+mail-known-forgot = If you do not know the password any more, choose a new one here:
+mail-how-long = { $minutes ->
+    [one] The link is good for one minute, and works once.
+   *[other] The link is good for { $minutes } minutes, and works once.
+}
+mail-keep-it = Give the link to nobody: nobody who calls or writes to you needs it.
+mail-not-you = If this was not you, you need not do anything: nothing has changed.
+
 forgot-password-title = Forgot your password?
-forgot-password-lead = Tell us your e-mail address, and we will send you a link to choose a new one.
+forgot-password-lead = Tell us what you sign in with, and we will send a link to your e-mail address to choose a new one.
 forgot-password-button = Send the link
 reset-password-title = Choose a new password
 reset-password-lead = for { $name }

@@ -61,13 +61,24 @@ finish-sign-up-button = 完成注册
 
 mail-sent-title = 请查收邮件
 mail-sent-sign-up = 我们已向 { $email } 发送邮件，请打开其中的链接继续。
-mail-sent-reset = 如果 { $email } 有对应的账号，我们已向它发送邮件。请打开其中的链接设置新密码。
+mail-sent-reset = 如果 { $email } 在这里有账号，我们已向该账号的邮箱发送邮件。请打开其中的链接设置新密码。
 mail-sent-how-long = 链接在 { $minutes } 分钟内有效。你可以关闭此页面。
 mail-sent-question = 没有收到，垃圾邮件里也没有？
 mail-sent-again = 再试一次
 
+mail-reset-subject = 为 { $place } 设置新密码
+mail-reset-lead = 有人为你在 { $place } 的账号 { $name } 申请设置新密码。如果是你本人，请打开此链接设置：
+mail-sign-up-subject = 确认你在 { $place } 使用的邮箱
+mail-sign-up-lead = 有人想用此邮箱在 { $place } 注册账号。如果是你本人，请打开此链接继续：
+mail-known-subject = 你在 { $place } 已有账号
+mail-known-lead = 有人想用此邮箱在 { $place } 注册账号，但它已有账号。如果是你本人，请在这里登录：
+mail-known-forgot = 如果忘记了密码，可在这里设置新密码：
+mail-how-long = 链接在 { $minutes } 分钟内有效，只能使用一次。
+mail-keep-it = 请不要把链接交给任何人：任何打电话或发消息给你的人都不需要它。
+mail-not-you = 如果不是你本人，无需任何操作：一切都没有改变。
+
 forgot-password-title = 忘记密码？
-forgot-password-lead = 请填写你的邮箱地址，我们会发送链接，让你设置新密码。
+forgot-password-lead = 请填写你登录时使用的用户名或邮箱，我们会向你的邮箱发送链接，让你设置新密码。
 forgot-password-button = 发送链接
 reset-password-title = 设置新密码
 reset-password-lead = 账号：{ $name }

@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::feed::Hub;
 use crate::hashing::HashingPool;
 use crate::keyring::{Keyring, KeyringError};
+use crate::mail::{MailError, Mailer};
 use crate::outbound::{Outbound, OutboundError};
 
 /// What every handler can reach. Cheap to clone.
@@ -35,6 +36,8 @@ pub struct App {
     pub hashing: HashingPool,
     /// Clients, read a moment ago.
     pub clients: ClientCache,
+    /// Who takes our mail.
+    pub mail: Mailer,
     /// The door for requests that we send.
     pub outbound: Outbound,
     /// The public keys of clients, fetched a while ago.
@@ -53,6 +56,9 @@ pub enum AssemblyError {
     /// Passwords cannot be hashed at this cost.
     #[error(transparent)]
     Hashing(#[from] InvalidCost),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// Requests cannot be sent.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
@@ -74,6 +80,7 @@ impl App {
     ) -> Result<Self, AssemblyError> {
         let now = clock.now();
         let outbound = Outbound::open(&config.outbound)?;
+        let mail = Mailer::open(&config, clock.clone(), entropy.clone())?;
         let keyring =
             Keyring::open(store.clone(), encryption_key, entropy.clone(), &config, now).await?;
         let hashing =
@@ -91,6 +98,7 @@ impl App {
             hashing,
             clients,
             client_keys: ClientKeys::new(outbound.clone()),
+            mail,
             outbound,
         })
     }

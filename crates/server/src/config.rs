@@ -3,6 +3,7 @@
 
 mod brand;
 mod layers;
+mod mail;
 mod reference;
 mod registration;
 mod resolve;
@@ -22,6 +23,7 @@ use crate::outbound::OutboundSettings;
 use crate::pages::Brand;
 
 pub use layers::{ConfigError, Sources};
+pub use mail::{MailSettings, SmtpSettings, SmtpTls};
 pub use reference::{guide, reference};
 pub use registration::{Registration, RegistrationMode};
 
@@ -79,6 +81,10 @@ pub struct Config {
     pub feed_heartbeat: Duration,
     /// How often expired rows are looked for; 1 minute by default.
     pub clean_up_every: Duration,
+    /// How mail leaves, for passwords that were forgotten and for signing up.
+    pub mail: MailSettings,
+    /// Whether people may create accounts by themselves.
+    pub sign_up_allowed: bool,
     /// What the pages call the place, and how they look.
     pub brand: Brand,
     /// What the log looks like.

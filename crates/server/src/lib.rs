@@ -17,6 +17,7 @@ mod health;
 mod housekeeping;
 mod json;
 pub mod keyring;
+mod mail;
 mod oauth;
 mod outbound;
 pub mod pages;

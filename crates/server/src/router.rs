@@ -27,7 +27,7 @@ use crate::oauth::{
 };
 use crate::pages::{Chrome, assets};
 use crate::revoke::preferred_wait;
-use crate::sign_in::page;
+use crate::sign_in::{finish_sign_up, forgot_password, page, reset_password, sign_up};
 use crate::trouble::Trouble;
 use crate::{feed, health, telemetry};
 
@@ -115,6 +115,10 @@ fn page_routes() -> Router<App> {
         .route(page::PATH, get(page::get).post(page::post))
         .route("/sign-in/other", post(page::other))
         .route("/sign-in/chosen", post(page::chosen))
+        .route(forgot_password::PATH, get(forgot_password::get).post(forgot_password::post))
+        .route(reset_password::PATH, get(reset_password::get).post(reset_password::post))
+        .route(sign_up::PATH, get(sign_up::get).post(sign_up::post))
+        .route(finish_sign_up::PATH, get(finish_sign_up::get).post(finish_sign_up::post))
 }
 
 fn admin_routes() -> Router<App> {

@@ -1,6 +1,11 @@
 //! Signing in with a password: slowed down for those who guess, and saying the same to all of them.
 
+pub(crate) mod finish_sign_up;
+pub(crate) mod forgot_password;
+mod mailed_link;
 pub(crate) mod page;
+pub(crate) mod reset_password;
+pub(crate) mod sign_up;
 
 use std::net::IpAddr;
 

@@ -62,6 +62,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
 
 fn describe() {
     metrics::describe_counter!("menshen_logins_total", "Attempts to sign in, by outcome.");
+    metrics::describe_counter!("menshen_mails_total", "Mails to people, by outcome.");
     metrics::describe_counter!("menshen_refreshes_total", "Refresh tokens presented, by verdict.");
     metrics::describe_counter!(
         "menshen_revocations_total",

@@ -32,7 +32,6 @@ impl Trouble {
     }
 
     /// A mailed link was used before, or is too old.
-    #[expect(dead_code, reason = "for mailed links")]
     pub(crate) fn expired_link() -> Self {
         Self::new(StatusCode::BAD_REQUEST, Mishap::LinkExpired, "link expired")
     }

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::brand::brand;
 use super::layers::{Given, Layered};
+use super::mail::{mail, sign_up_allowed};
 use super::registration::registration;
 use super::{Config, ConfigError, LogFormat, Tls, settings, value};
 use crate::outbound::OutboundSettings;
@@ -26,8 +27,10 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
     let (listen, behind_proxy, trusted_proxies) = entrance(&from, tls.is_some())?;
     let data = from.read("data", absolute)?;
     let (rotate_every, cached_for) = key_times(&from)?;
+    let issuer = issuer(&from, listen, tls.is_some())?;
+    let mail = mail(&from, &issuer)?;
     Ok(Config {
-        issuer: issuer(&from, listen, tls.is_some())?,
+        issuer,
         listen,
         tls,
         behind_proxy,
@@ -56,6 +59,8 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         registration: registration(&from)?,
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
+        sign_up_allowed: sign_up_allowed(&from, &mail)?,
+        mail,
         brand: brand(&from)?,
         log_format: from.read("log.format", log_format)?,
         log_level: from.read("log.level", log_level)?,
@@ -143,7 +148,7 @@ impl Reader<'_> {
         self.read(key, |text| value::number_within(text, &range))
     }
 
-    fn invalid(&self, key: &'static str, expected: &str) -> ConfigError {
+    pub(super) fn invalid(&self, key: &'static str, expected: &str) -> ConfigError {
         let given: Option<&Given> = self.layered.get(key);
         let place = given.map_or_else(|| "defaults".to_owned(), |given| given.place.clone());
         ConfigError::Invalid { place, key, expected: expected.to_owned() }

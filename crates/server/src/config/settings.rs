@@ -192,7 +192,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     text(
         "outbound.ca",
         "",
-        "PEM file with root certificates to trust in those requests, beside those of the system.",
+        "PEM file with root certificates to trust in those requests and in mail servers, beside the \
+         well-known ones.",
     ),
     text(
         "backchannel.retry_after",
@@ -211,6 +212,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "clean_up.every",
         "1m",
         "How often expired sessions, codes and revocations are looked for; 1s to 1d.",
+    ),
+    text(
+        "smtp.url",
+        "",
+        "Mail server for links to choose a new password and to sign up: \
+         `smtps://user:password@host:465`, or `smtp://user:password@host:587?tls=required` for \
+         STARTTLS (`tls=opportunistic` goes on without it where it is not offered). What has a \
+         meaning in a URL is percent-encoded in user and password. Without a mail server the pages \
+         that need one are off; with a loopback issuer without TLS mail is written to the log.",
+    ),
+    text("smtp.from", "", "Whom the mail is from, such as `Tea House <login@tea.example>`."),
+    switch(
+        "sign_up.allowed",
+        "false",
+        "Whether people may create accounts by themselves, once they have confirmed their e-mail \
+         address, which becomes their user name. Needs `smtp.url`.",
     ),
     text("pages.name", "Menshen", "What the pages call this place; 1 to 60 characters."),
     text(

@@ -11,7 +11,7 @@ use menshen_domain::session::Authentication;
 use menshen_domain::{Client, User};
 use url::Url;
 
-use super::by_password;
+use super::{by_password, forgot_password, sign_up};
 use crate::app::App;
 use crate::browser::{Browser, Held, device};
 use crate::error::OAuthError;
@@ -237,22 +237,26 @@ async fn once_more(
 
 fn show(visit: &Visit, status: StatusCode, next: &str, view: SignIn) -> Response {
     let app = &visit.app;
-    let view = SignIn { sign_up: None, forgot_password: forgot_password(app, next), ..view };
-    let here = format!("{PATH}?{}", with_next(next));
+    let sign_up = sign_up::is_on(app).then(|| with_next(sign_up::PATH, next));
+    let view = SignIn { sign_up, forgot_password: forgot_password(app, next), ..view };
+    let here = with_next(PATH, next);
     let chrome = visit.browser.chrome(app, visit.chrome.clone()).at(here);
     visit.browser.keep(app, chrome.page(status, &view))
 }
 
-fn with_next(next: &str) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish()
+/// A path of ours that keeps in mind where somebody wants to go.
+pub(super) fn with_next(path: &str, next: &str) -> String {
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    format!("{path}?{query}")
 }
 
-fn forgot_password(_: &App, _: &str) -> Option<String> {
-    None
+fn forgot_password(app: &App, next: &str) -> Option<String> {
+    app.mail.is_on().then(|| with_next(forgot_password::PATH, next))
 }
 
 /// A form that goes on with `next`, which may lead to the client of a request.
-fn target(path: &str, next: &str, pending: Option<&Pending>) -> FormTarget {
+pub(super) fn target(path: &str, next: &str, pending: Option<&Pending>) -> FormTarget {
     let form = FormTarget::to(path).carrying("next", next);
     match pending.and_then(|pending| pending.reply.url()) {
         Some(url) => form.leading_to(&url),
@@ -272,6 +276,11 @@ pub(crate) fn inside(next: &str) -> &str {
 pub(crate) fn request_of(next: &str) -> Option<Form> {
     let query = next.strip_prefix(authorize::PATH)?.strip_prefix('?')?;
     Form::parse(query.as_bytes()).ok()
+}
+
+/// The request that somebody goes on with, as far as it can be judged.
+pub(super) async fn pending(visit: &Visit, next: &str) -> Option<Pending> {
+    Pending::read(&visit.app, request_of(next)?).await.ok()
 }
 
 /// What a person is shown of a client.

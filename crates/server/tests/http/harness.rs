@@ -58,6 +58,7 @@ impl Entropy for Counted {
 pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) clock: Arc<ManualClock>,
+    entropy: Arc<Counted>,
     router: Router,
     _folder: TempDir,
 }
@@ -84,21 +85,26 @@ impl Server {
         let store = Store::open(&options).await.expect("a store");
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_767_225_600)));
         // Two servers share their randomness only when they have the same name.
-        let entropy = Counted::default();
+        let entropy = Arc::new(Counted::default());
         entropy.0.store(config.issuer().len() as u64 * 1_000_000, Ordering::Relaxed);
         let app = App::assemble(
             config,
             store,
             KeyEncryptionKey::new(&[7; 32]),
             clock.clone(),
-            Arc::new(entropy),
+            entropy.clone(),
         );
         let app = app.await.expect("an app");
-        Self { router: menshen_server::router(app.clone()), app, clock, _folder: folder }
+        Self { router: menshen_server::router(app.clone()), app, clock, entropy, _folder: folder }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How often randomness was drawn.
+    pub(crate) fn draws(&self) -> u64 {
+        self.entropy.0.load(Ordering::Relaxed)
     }
 
     pub(crate) fn advance(&self, duration: Duration) {
