@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use menshen_store::StoreError;
-use menshen_token::Algorithm;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -89,13 +88,8 @@ fn log_failure(cleaned: Result<(), StoreError>) {
     }
 }
 
-/// What ID tokens are signed with unless a client asks for something else (OpenID Connect Core 1.0
-/// section 2). Clients cache the key set, so this key is in it before the first of them signs in.
-const ID_TOKENS: Algorithm = Algorithm::RS256;
-
 async fn tend_keys(app: &App) {
-    let others = app.keyring.algorithms().into_iter().filter(|algorithm| *algorithm != ID_TOKENS);
-    for algorithm in others.chain([ID_TOKENS]) {
+    for algorithm in app.keyring.algorithms() {
         if let Err(error) = app.keyring.tend(algorithm, app.now()).await {
             tracing::error!(error = %error, key.algorithm = %algorithm, "could not tend keys");
         }

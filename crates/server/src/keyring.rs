@@ -217,6 +217,16 @@ impl Keyring {
         }
     }
 
+    /// Sees to it that every algorithm has a key. Whoever reads the JWK set before a key is made
+    /// takes what it signs for a forgery, and some read it only once.
+    pub async fn prepare(&self, now: Timestamp) -> Result<(), KeyringError> {
+        // Together, because it takes a while to find the primes of RSA.
+        let [first, second, third, fourth] = Algorithm::ALL.map(|one| self.tend(one, now));
+        tokio::try_join!(first, second, third, fourth)?;
+        // Each may have read the keys before another wrote.
+        self.reload().await
+    }
+
     /// Does what is due for the keys of one algorithm, and sees to it that one can sign.
     pub async fn tend(&self, algorithm: Algorithm, now: Timestamp) -> Result<(), KeyringError> {
         let mut keys = self.store.list_signing_keys().await?;

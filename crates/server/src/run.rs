@@ -96,6 +96,7 @@ pub async fn run(
     }
     config.listen = address;
     let app = open(config, clock, entropy).await?;
+    app.keyring.prepare(app.now()).await?;
     let admin_secret = bootstrap::first_client(&app).await?;
     let legacy_clients = warn_of_legacy_clients(&app).await?;
     let listener = axum_server::Handle::new();

@@ -37,6 +37,19 @@ fn the_admin_secret_is_shown_once() {
 }
 
 #[test]
+fn whoever_reads_the_keys_once_knows_those_of_every_algorithm() {
+    let home = Home::new();
+    for start in ["the first start", "a later one"] {
+        let server = home.serve(&[]);
+        let keys = get(server.address(), "/jwks");
+        for algorithm in ["ES256", "RS256", "PS256", "EdDSA"] {
+            let count = keys.matches(&format!(r#""alg":"{algorithm}""#)).count();
+            assert_eq!(count, 1, "{algorithm} after {start}: {keys}");
+        }
+    }
+}
+
+#[test]
 fn a_first_start_says_what_to_do_next() {
     let home = Home::new();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0", "--with-parent"]);
@@ -98,18 +111,6 @@ fn a_stop_lets_what_is_under_way_finish() {
     under_way.read_to_string(&mut answer).expect("it answers");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     assert_eq!(server.ended().0, Some(0));
-}
-
-#[test]
-fn the_key_that_id_tokens_are_signed_with_is_there_before_anybody_signs_in() {
-    let home = Home::new();
-    let server = home.serve(&[]);
-    let is_there = || get(server.address(), "/jwks").contains("\"RS256\"");
-    wait_until("an RS256 key", is_there);
-    drop(server);
-    let server = home.serve(&[]);
-    let keys = get(server.address(), "/jwks");
-    assert_eq!(keys.matches("\"RS256\"").count(), 1, "{keys}");
 }
 
 fn readyz(address: &str) -> String {
