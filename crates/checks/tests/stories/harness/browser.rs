@@ -22,13 +22,20 @@ const VERIFIER: &str = "another-verifier-of-forty-three-characters-or-more";
 #[derive(Clone, Debug)]
 pub(crate) struct Browser {
     site: Site,
+    issuer: String,
     cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
     /// A new one.
     pub(crate) fn new(site: Site) -> Self {
-        Self { site, cookies: BTreeMap::new() }
+        let issuer = site.base().to_owned();
+        Self::for_issuer(site, &issuer)
+    }
+
+    /// A new one, for a server that does not know itself by its own address.
+    pub(crate) fn for_issuer(site: Site, issuer: &str) -> Self {
+        Self { site, issuer: issuer.to_owned(), cookies: BTreeMap::new() }
     }
 
     /// Goes to a path of the server, and follows redirects as long as they stay there.
@@ -38,7 +45,7 @@ impl Browser {
             let cookies = self.cookie_line();
             let answer = self.site.get(&path, &[("cookie", &cookies)]).await.expect("it answers");
             self.take_cookies(&answer);
-            match answer.header("location").strip_prefix(self.site.base()) {
+            match answer.header("location").strip_prefix(&self.issuer) {
                 Some(own) => path = own.to_owned(),
                 None => return answer,
             }
@@ -59,7 +66,7 @@ impl Browser {
         let headers = [("cookie", cookies.as_str()), ("sec-fetch-site", "same-origin")];
         let answer = self.site.form(action, &form, &headers).await.expect("it answers");
         self.take_cookies(&answer);
-        match answer.header("location").strip_prefix(self.site.base()) {
+        match answer.header("location").strip_prefix(&self.issuer) {
             Some(own) => self.get(own).await,
             None => answer,
         }
