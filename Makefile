@@ -2,7 +2,7 @@
 # `make test ARGS="-p menshen-store"` hands ARGS to cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format browser guides crash bench fuzz deny docs
+.PHONY: help run demo test lint format browser guides interop crash bench fuzz deny docs
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ browser: toolchain ## look at every page in Chromium; pictures go to target/brow
 
 guides: toolchain ## follow every guide as it is written, with a server and a browser
 	scripts/guides $(ARGS)
+
+interop: toolchain ## clients that others wrote sign in and out, from four languages
+	scripts/interop $(ARGS)
 
 crash: toolchain ## kill the server a hundred times under load, and look for what it forgot
 	MENSHEN_KILLS=100 scripts/with-postgres cargo test -p menshen-checks --test stories crashes
