@@ -111,13 +111,19 @@ impl ClaimsRequest {
         self.id_token.get("sub")?.get("value")?.as_str()
     }
 
-    /// The claims of a user that are asked for and that a scope would release.
-    pub fn released(
-        asked: &Map<String, Value>,
-        allowed: &Scope,
-        user: &User,
-    ) -> Map<String, Value> {
-        let known = asked.keys().filter(|name| scope_of(name).is_some_and(|s| allowed.contains(s)));
+    /// Without what a client may not have: claims that none of its own scope values would release.
+    #[must_use]
+    pub fn within(mut self, scope: &Scope) -> Self {
+        let allowed =
+            |name: &String, _: &mut Value| scope_of(name).is_none_or(|value| scope.contains(value));
+        self.userinfo.retain(allowed);
+        self.id_token.retain(allowed);
+        self
+    }
+
+    /// The claims of a user that are asked for and that a scope value could release.
+    pub fn released(asked: &Map<String, Value>, user: &User) -> Map<String, Value> {
+        let known = asked.keys().filter(|name| scope_of(name).is_some());
         known.filter_map(|name| Some((name.clone(), of_user(user, name)?))).collect()
     }
 }

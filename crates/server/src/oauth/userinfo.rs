@@ -81,7 +81,7 @@ impl Bearer {
     fn claims(&self, scope: &Scope) -> Map<String, Value> {
         let Self { user, client, grant, session } = self;
         let mut claims = claim::released_by(scope, user);
-        claims.extend(ClaimsRequest::released(&grant.claims.userinfo, &grant.scope, user));
+        claims.extend(ClaimsRequest::released(&grant.claims.userinfo, user));
         if client.policy.first_party {
             claims.extend(claim::beyond_standard(user));
         }

@@ -50,7 +50,8 @@ pub(super) fn ask(visit: &Visit, pending: &Pending, held: &Held) -> Response {
     let url = pending.reply.url();
     let mut form = FormTarget::to(PATH)
         .carrying("next", next.as_str())
-        .carrying("session", held.session.id.to_string());
+        .carrying("session", held.session.id.to_string())
+        .carrying("scope", wanted(&pending.request).as_str());
     if let Some(url) = &url {
         form = form.leading_to(url);
     }
@@ -110,6 +111,10 @@ async fn answered(visit: &Visit, form: &Form) -> Result<Response, Trouble> {
         return Ok(see_other(&app.config.endpoint(next)));
     }
     let (client, scope) = (&pending.origin.client, wanted(&pending.request));
+    // A request object that lies at the client's may say something else by now.
+    if form.text("scope").unwrap_or_default() != scope.as_str() {
+        return Ok(see_other(&app.config.endpoint(next)));
+    }
     if !client.policy.first_party {
         app.store.give_consent(&held.user.id, &client.id, &scope, app.now()).await?;
     }

@@ -194,7 +194,9 @@ pub(crate) fn understand(
         confirmation: confirmation(parameters, proven)?,
         prompt: prompt.ok_or(OAuthError::InvalidRequest("prompt=none stands alone"))?,
         max_age: max_age(client, parameters)?,
-        claims: claims.ok_or(OAuthError::InvalidRequest("claims is malformed"))?,
+        claims: claims
+            .ok_or(OAuthError::InvalidRequest("claims is malformed"))?
+            .within(&client.policy.scope),
         login_hint: parameters.text("login_hint").map(str::to_owned),
         id_token_hint: parameters.text("id_token_hint").map(str::to_owned),
         scope,

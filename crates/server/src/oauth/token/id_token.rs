@@ -54,7 +54,7 @@ impl IdToken<'_> {
 
     fn claims(&self, app: &App, algorithm: Algorithm, now: Timestamp) -> Map<String, Value> {
         let (grant, user) = (self.grant, self.user);
-        let mut claims = ClaimsRequest::released(&grant.claims.id_token, &grant.scope, user);
+        let mut claims = ClaimsRequest::released(&grant.claims.id_token, user);
         if self.access_token.is_none() && self.code.is_none() {
             // Nothing else comes with it that could be asked (OpenID Connect Core 1.0 section 5.4).
             claims.extend(claim::released_by(&grant.scope, user));
