@@ -106,7 +106,8 @@ pub fn judge(asked: &Asked, session: Option<&Session>, now: Timestamp) -> Next {
     let Some(session) = session else {
         return if asked.prompt.none { Next::Refuse(Missing::SignIn) } else { Next::SignIn };
     };
-    let fresh = is_fresh(asked, session, now);
+    let made_for_it = asked.mark.is_some_and(|mark| session.authentication.time >= mark.begun_at);
+    let fresh = made_for_it || is_fresh(asked, session, now);
     let fits = asked.subject == SubjectFits::Yes;
     if asked.prompt.none {
         return match (fresh && fits, asked.consent) {
@@ -115,14 +116,13 @@ pub fn judge(asked: &Asked, session: Option<&Session>, now: Timestamp) -> Next {
             (true, _) => Next::Answer,
         };
     }
-    let signed_in_since = asked.mark.is_some_and(|mark| {
-        session.authentication.time >= mark.begun_at || mark.account_chosen == AccountChosen::Yes
-    });
-    if asked.prompt.select_account && !signed_in_since {
+    let chosen = asked.mark.is_some_and(|mark| mark.account_chosen == AccountChosen::Yes);
+    if asked.prompt.select_account && !made_for_it && !chosen {
         return Next::ChooseAccount;
     }
     if !fits {
-        return Next::SignIn;
+        // Whoever has signed in for it is somebody else, and would be again.
+        return if made_for_it { Next::Refuse(Missing::SignIn) } else { Next::SignIn };
     }
     if !fresh {
         return Next::SignInAgain;
@@ -134,13 +134,9 @@ pub fn judge(asked: &Asked, session: Option<&Session>, now: Timestamp) -> Next {
     }
 }
 
-/// Whether the sign-in is as recent as the request wants. One that was made for this very request
-/// always is, however little time it allows.
+/// Whether the sign-in is as recent as the request wants, when it was not made for this very one.
 fn is_fresh(asked: &Asked, session: &Session, now: Timestamp) -> bool {
     let signed_in_at = session.authentication.time;
-    if asked.mark.is_some_and(|mark| signed_in_at >= mark.begun_at) {
-        return true;
-    }
     let recent = asked.max_age.is_none_or(|max_age| now.since(signed_in_at) <= max_age);
     recent && !asked.prompt.login
 }
@@ -235,6 +231,9 @@ mod tests {
         assert_eq!(judge(&other, Some(&session(5)), NOW), Next::SignIn);
         let silent = Asked { subject: SubjectFits::No, ..asked("none") };
         assert_eq!(judge(&silent, Some(&session(5)), NOW), Next::Refuse(Missing::SignIn));
+        let back = Asked { mark: Some(begun(5, AccountChosen::No)), ..other };
+        assert_eq!(judge(&back, Some(&session(9)), NOW), Next::SignIn);
+        assert_eq!(judge(&back, Some(&session(1)), NOW), Next::Refuse(Missing::SignIn));
     }
 
     #[test]

@@ -233,8 +233,8 @@ async fn subject_fits(
     let own = subject::of(app, &pending.origin.client, &user.id).await?;
     let hinted = match hint {
         None => true,
-        // One that we cannot read names nobody who could be signed in.
-        Some(None) => false,
+        // Perhaps signed with a key that is gone: whom it names, only the person can tell.
+        Some(None) => !request.prompt.none,
         Some(Some(hint)) => hint.subject == own.as_str(),
     };
     let claimed = request.claims.subject().is_none_or(|wanted| wanted == own.as_str());

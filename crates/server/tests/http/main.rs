@@ -11,6 +11,7 @@ mod claims_by_name;
 mod client_assertions;
 mod client_auth;
 mod client_keys;
+mod conformance_basic;
 mod cors;
 mod device;
 mod discovery;
