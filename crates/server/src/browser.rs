@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use cookie::{Cookie, SameSite};
 use menshen_domain::session::{Authentication, Device};
-use menshen_domain::{Secret, Session, User, csrf};
+use menshen_domain::{Secret, SecretHash, Session, User, csrf};
 use menshen_store::{BrowserSignIn, SignedIn, StoreError};
 use menshen_token::{Reason, SessionId};
 
@@ -69,6 +69,11 @@ impl Browser {
             id: known.unwrap_or_else(|| Secret::from_random(app.random())),
             session_cookie: value(headers, names.session),
         }
+    }
+
+    /// Which browser it is, in what is no secret.
+    pub(crate) fn id(&self) -> SecretHash {
+        self.id.hash()
     }
 
     /// Who is signed in here, as the database knows it now.

@@ -9,6 +9,7 @@ pub(crate) mod request;
 mod response_type;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, RawQuery, Request, State};
 use axum::http::request::Parts;
@@ -35,6 +36,9 @@ pub(crate) const PATH: &str = "/authorize";
 
 /// The parameter of our own by which a request knows that it is not here for the first time.
 pub(crate) const MARK: &str = "prompt_mark";
+
+/// How long a request may be on our pages before whoever comes back to it begins anew.
+const LONGEST_PROMPT: Duration = Duration::from_hours(1);
 
 /// The longest request that is turned from a form into an address.
 pub(crate) const LONGEST_QUERY: usize = 8 * 1024;
@@ -120,13 +124,16 @@ pub(crate) enum Unready {
 
 impl Pending {
     /// Reads a request; `form` is what the browser brought.
-    pub(crate) async fn read(app: &App, form: Form) -> Result<Self, Unready> {
+    pub(crate) async fn read(visit: &Visit, form: Form) -> Result<Self, Unready> {
+        let app = &visit.app;
         let kept = form.pairs().filter(|(name, _)| *name != MARK);
         let query = written(kept.clone());
-        let fingerprint = fingerprint(kept.filter(|(name, _)| *name != "ui_locales"));
+        let kept = kept.filter(|(name, _)| *name != "ui_locales");
+        let fingerprint = fingerprint(&visit.browser, kept);
         let mark = form.text(MARK);
         let mark =
             mark.and_then(|mark| PromptMark::parse(&app.keyring.mac_keys(), &fingerprint, mark));
+        let mark = mark.filter(|mark| app.now().since(mark.begun_at) <= LONGEST_PROMPT);
         let origin = request::origin(app, form).await.map_err(Unready::Lost)?;
         let (client, parameters) = (&origin.client, &origin.parameters);
         let reply = request::reply(client, parameters).map_err(Unready::Lost)?;
@@ -152,7 +159,7 @@ impl Pending {
 
 impl Visit {
     async fn answer(&self, form: Form) -> Response {
-        let pending = match Pending::read(&self.app, form).await {
+        let pending = match Pending::read(self, form).await {
             Ok(pending) => pending,
             Err(unready) => return self.turn_away(unready),
         };
@@ -245,8 +252,13 @@ fn written<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-fn fingerprint<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> SecretHash {
+/// What names a request in this browser: a mark is good for nothing in another.
+fn fingerprint<'a>(
+    browser: &Browser,
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> SecretHash {
     let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_unstable();
-    SecretHash::of(written(pairs.into_iter()).as_bytes())
+    let request = written(pairs.into_iter());
+    SecretHash::of(format!("{} {request}", browser.id().as_str()).as_bytes())
 }

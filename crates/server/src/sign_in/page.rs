@@ -210,7 +210,7 @@ async fn again(
     failed: Option<(&str, SignInProblem)>,
 ) -> Response {
     if let Some(form) = request_of(next) {
-        return match Pending::read(&visit.app, form).await {
+        return match Pending::read(visit, form).await {
             Ok(pending) => ask(visit, &pending, status, failed),
             Err(unready) => visit.turn_away(unready),
         };
@@ -229,7 +229,7 @@ async fn once_more(
 ) -> Result<Option<Response>, Trouble> {
     let held = visit.browser.held(&visit.app).await?;
     let (Some(held), Some(form)) = (held, request_of(next)) else { return Ok(None) };
-    Ok(Some(match Pending::read(&visit.app, form).await {
+    Ok(Some(match Pending::read(visit, form).await {
         Ok(pending) => ask_again(visit, &pending, &held, Some(problem)),
         Err(unready) => visit.turn_away(unready),
     }))
@@ -280,7 +280,7 @@ pub(crate) fn request_of(next: &str) -> Option<Form> {
 
 /// The request that somebody goes on with, as far as it can be judged.
 pub(super) async fn pending(visit: &Visit, next: &str) -> Option<Pending> {
-    Pending::read(&visit.app, request_of(next)?).await.ok()
+    Pending::read(visit, request_of(next)?).await.ok()
 }
 
 /// What a person is shown of a client.

@@ -324,7 +324,7 @@ impl Call {
 }
 
 /// What the server said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,

@@ -7,6 +7,7 @@ mod admin;
 mod authorize;
 mod authorize_challenge;
 mod bad_input;
+mod browser_attacks;
 mod claims_by_name;
 mod client_assertions;
 mod client_auth;

@@ -89,6 +89,11 @@ impl Walker {
         self.cookies.get("__Host-menshen-session").map(String::as_str)
     }
 
+    /// Puts a cookie into the browser, as whoever was at it before might have done.
+    pub(crate) fn plant(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     pub(crate) fn cookie_line(&self) -> String {
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")

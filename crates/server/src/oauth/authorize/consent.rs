@@ -90,7 +90,7 @@ async fn answered(visit: &Visit, form: &Form) -> Result<Response, Trouble> {
     visit.browser.check(app, &visit.headers, form)?;
     let next = form.text("next").unwrap_or_default();
     let Some(request) = request_of(next) else { return Err(Trouble::expired()) };
-    let pending = match Pending::read(app, request).await {
+    let pending = match Pending::read(visit, request).await {
         Ok(pending) => pending,
         Err(unready) => return Ok(visit.turn_away(unready)),
     };
