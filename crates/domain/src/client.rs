@@ -87,6 +87,17 @@ impl Client {
             || self.policy.security_profile == SecurityProfile::Fapi2
     }
 
+    /// What something for it is signed with: RS256 unless it asks for something else (OpenID Connect
+    /// Dynamic Client Registration 1.0 section 2), but never where FAPI 2.0 section 5.4.1 forbids it.
+    pub fn signed_with(&self, asked: Option<Algorithm>) -> Algorithm {
+        match asked.unwrap_or(Algorithm::RS256) {
+            Algorithm::RS256 if self.policy.security_profile == SecurityProfile::Fapi2 => {
+                Algorithm::PS256
+            }
+            algorithm => algorithm,
+        }
+    }
+
     /// Whether this is its secret. A public client has none that could match.
     pub fn authenticates(&self, secret: &Secret) -> bool {
         self.secret_hash.as_ref().is_some_and(|hash| hash.matches(secret))

@@ -294,8 +294,8 @@ impl ClientMetadata {
             Some(AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth)
         );
         ensure(strong, InvalidMetadata::ProfileMethod)?;
-        let algorithm = self.id_token_signed_response_alg.unwrap_or(Algorithm::RS256);
-        ensure(algorithm != Algorithm::RS256, InvalidMetadata::ProfileAlgorithm)
+        let algorithm = self.id_token_signed_response_alg;
+        ensure(algorithm != Some(Algorithm::RS256), InvalidMetadata::ProfileAlgorithm)
     }
 }
 

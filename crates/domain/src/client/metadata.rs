@@ -65,7 +65,7 @@ pub struct ClientMetadata {
     /// A document whose host names the sector of pairwise subjects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sector_identifier_uri: Option<String>,
-    /// What its ID tokens are signed with; RS256 without it.
+    /// What its ID tokens are signed with; without it RS256, or PS256 where a profile forbids that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_signed_response_alg: Option<Algorithm>,
     /// What the answers of the userinfo endpoint are signed with; JSON without it.

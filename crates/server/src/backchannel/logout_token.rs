@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use menshen_domain::{Client, LogoutDelivery};
-use menshen_token::{Algorithm, Jti, Timestamp};
+use menshen_token::{Jti, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
@@ -30,7 +30,7 @@ pub(super) async fn mint(
     client: &Client,
     now: Timestamp,
 ) -> Result<String, OAuthError> {
-    let algorithm = client.metadata.id_token_signed_response_alg.unwrap_or(Algorithm::RS256);
+    let algorithm = client.signed_with(client.metadata.id_token_signed_response_alg);
     let claims = json!({
         "iss": app.config.issuer(),
         "aud": delivery.client_id,

@@ -93,9 +93,10 @@ async fn proves(
         SelfSignedTlsClientAuth,
     };
     let method = client.metadata.token_endpoint_auth_method;
-    // FAPI 2.0 section 5.3.2.1 knows no secret that both sides hold.
+    // FAPI 2.0 section 5.3.2.1 knows no public clients, and no secret that both sides hold.
     let fapi = client.policy.security_profile == SecurityProfile::Fapi2;
-    if fapi && method.is_none_or(AuthMethod::needs_secret) {
+    let weak = |method: AuthMethod| method == AuthMethod::None || method.needs_secret();
+    if fapi && method.is_none_or(weak) {
         return Ok(false);
     }
     match (method, &claim.credentials) {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
 use menshen_domain::Client;
 use menshen_domain::refresh_token::Presented;
-use menshen_token::{AccessToken, Algorithm, ClientId};
+use menshen_token::{AccessToken, ClientId};
 use serde_json::{Map, Value, json};
 
 use super::client_auth;
@@ -63,14 +63,13 @@ fn wants_signed(headers: &HeaderMap) -> bool {
 
 /// The answer as a JWT for the client that asks, and for nobody else.
 async fn sign(app: &App, client: &Client, description: &Value) -> Result<String, OAuthError> {
-    let algorithm = client.metadata.introspection_signed_response_alg;
+    let algorithm = client.signed_with(client.metadata.introspection_signed_response_alg);
     let claims = json!({
         "iss": app.config.issuer(),
         "aud": client.id,
         "iat": app.now().as_seconds(),
         "token_introspection": description,
     });
-    let algorithm = algorithm.unwrap_or(Algorithm::RS256);
     response::sign(app, algorithm, SIGNED, claims.to_string().as_bytes()).await
 }
 

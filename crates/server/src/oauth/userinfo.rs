@@ -102,6 +102,7 @@ async fn signed(
     algorithm: Algorithm,
     mut claims: Map<String, Value>,
 ) -> Result<String, OAuthError> {
+    let algorithm = client.signed_with(Some(algorithm));
     claims.insert("iss".to_owned(), app.config.issuer().into());
     claims.insert("aud".to_owned(), client.id.as_str().into());
     let payload = serde_json::to_vec(&claims).expect("a map serializes");

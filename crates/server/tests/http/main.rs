@@ -13,6 +13,7 @@ mod client_assertions;
 mod client_auth;
 mod client_keys;
 mod conformance_basic;
+mod conformance_fapi;
 mod cors;
 mod device;
 mod discovery;

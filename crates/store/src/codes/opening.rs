@@ -102,7 +102,7 @@ fn lineage(entry: Entry, fresh: &Fresh, proof: Option<&Thumbprint>, now: Timesta
     let Entry { code, user, client, joined } = entry;
     // A public client's refresh tokens are bound to the key that it shows first (RFC 9449
     // section 5); a confidential one has its secret, and may change keys.
-    let shown = proof.cloned().filter(|_| !client.is_confidential());
+    let shown = code.confirmation.or(proof.cloned()).filter(|_| !client.is_confidential());
     let policy = &client.policy;
     let own_limit = now + policy.absolute_lifetime();
     let session = joined.unwrap_or_else(|| Session {
@@ -136,7 +136,7 @@ fn lineage(entry: Entry, fresh: &Fresh, proof: Option<&Thumbprint>, now: Timesta
         generation: Generation(0),
         rotated_at: now,
         retry_key_hash: None,
-        confirmation: code.confirmation.or(shown),
+        confirmation: shown,
         idle_expires_at: idle_expiry(&client, now).min(absolute_expires_at),
         absolute_expires_at,
         outlives_session,

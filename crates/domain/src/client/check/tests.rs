@@ -224,9 +224,11 @@ fn the_fapi_profile_asks_for_more() {
     assert_eq!(checked(&members, &policy), Err(InvalidMetadata::ProfileMethod));
     members["token_endpoint_auth_method"] = "private_key_jwt".into();
     members["jwks_uri"] = "https://app.example/keys".into();
-    assert_eq!(checked(&members, &policy), Err(InvalidMetadata::ProfileAlgorithm));
+    assert_eq!(checked(&members, &policy), Ok(()));
     members["id_token_signed_response_alg"] = "ES256".into();
     assert_eq!(checked(&members, &policy), Ok(()));
+    members["id_token_signed_response_alg"] = "RS256".into();
+    assert_eq!(checked(&members, &policy), Err(InvalidMetadata::ProfileAlgorithm));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The good answer: a code, and for those who may still have them, tokens beside it.
 
+use std::time::Duration;
+
 use menshen_domain::Secret;
+use menshen_domain::client::SecurityProfile;
 use menshen_domain::code::{AuthorizationCode, OpenIdRequest};
 use menshen_store::{Issued, Redeemed, Redemption};
 
@@ -16,6 +19,9 @@ use crate::oauth::token::id_token::IdToken;
 use crate::oauth::token::response::{self, Narrowing};
 use crate::revoke;
 
+/// How long a code may live by FAPI 2.0 section 5.3.2.1, whatever the operator allows others.
+const FAPI_CODE_LIFETIME: Duration = Duration::from_mins(1);
+
 /// Gives the client what it asked for.
 pub(super) async fn answer(
     visit: &Visit,
@@ -28,14 +34,16 @@ pub(super) async fn answer(
     let code = code(app, pending, held, &secret).await?;
     let mut parameters = Vec::new();
     let given = asked.code.then(|| secret.expose().to_owned());
+    let is_first = match (&pending.origin.pushed, asked.code) {
+        (None, false) => true,
+        (None, true) => app.store.issue_code(&code).await.map(|()| true)?,
+        (Some(pushed), true) => app.store.issue_code_for(pushed, &code).await?,
+        (Some(pushed), false) => app.store.drop_pushed_request(pushed).await?,
+    };
+    if !is_first {
+        return Err(OAuthError::InvalidRequest("the pushed request was used before"));
+    }
     if asked.code {
-        let issued = match &pending.origin.pushed {
-            None => app.store.issue_code(&code).await.map(|()| true)?,
-            Some(pushed) => app.store.issue_code_for(pushed, &code).await?,
-        };
-        if !issued {
-            return Err(OAuthError::InvalidRequest("the pushed request was used before"));
-        }
         parameters.push(("code", secret.expose().to_owned()));
     }
     if !asked.is_code_only() {
@@ -52,6 +60,10 @@ async fn code(
     secret: &Secret,
 ) -> Result<AuthorizationCode, OAuthError> {
     let (request, client) = (&pending.request, &pending.origin.client);
+    let lifetime = match client.policy.security_profile {
+        SecurityProfile::Fapi2 => app.config.code_lifetime.min(FAPI_CODE_LIFETIME),
+        SecurityProfile::None => app.config.code_lifetime,
+    };
     Ok(AuthorizationCode {
         hash: secret.hash(),
         client_id: client.id.clone(),
@@ -67,7 +79,7 @@ async fn code(
         device: held.session.device.clone(),
         authentication: held.session.authentication.clone(),
         sign_in_epoch: held.user.sign_in_epoch,
-        expires_at: app.now() + app.config.code_lifetime,
+        expires_at: app.now() + lifetime,
     })
 }
 
@@ -104,7 +116,9 @@ async fn tokens(
     let mut parameters = Vec::new();
     let mut access_token = None;
     if asked.token {
-        let mut token = response::access_token(app, issued, Narrowing::default());
+        let proof = pending.request.confirmation.clone();
+        let narrowing = Narrowing { proof, ..Narrowing::default() };
+        let mut token = response::access_token(app, issued, narrowing);
         let written = response::write(app, &issued.client, &mut token).await?;
         let kind = if token.confirmation.is_some() { "DPoP" } else { "Bearer" };
         let expires_in = token.expires_at.since(app.now()).as_secs();

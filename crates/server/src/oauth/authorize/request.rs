@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use menshen_domain::authorization::Prompt;
 use menshen_domain::claim::ClaimsRequest;
-use menshen_domain::client::Client;
+use menshen_domain::client::{Client, SecurityProfile};
 use menshen_domain::code::CodeChallenge;
 use menshen_domain::session::Authentication;
 use menshen_domain::{Secret, SecretHash};
@@ -214,8 +214,9 @@ fn response_type(client: &Client, parameters: &Form) -> Result<ResponseType, OAu
     let text = parameters.text("response_type");
     let text = text.ok_or(OAuthError::MissingParameter("response_type"))?;
     let asked = ResponseType::parse(text).ok_or(OAuthError::UnsupportedResponseType)?;
-    let allowed = client.metadata.allows_response_type(text)
-        && (asked.is_code_only() || client.policy.legacy_grants);
+    let legacy =
+        client.policy.legacy_grants && client.policy.security_profile != SecurityProfile::Fapi2;
+    let allowed = client.metadata.allows_response_type(text) && (asked.is_code_only() || legacy);
     if allowed { Ok(asked) } else { Err(OAuthError::UnsupportedResponseType) }
 }
 

@@ -45,8 +45,7 @@ impl IdToken<'_> {
     ///
     /// The keyring's.
     pub(crate) async fn mint(&self, app: &App, now: Timestamp) -> Result<String, OAuthError> {
-        let algorithm = self.client.metadata.id_token_signed_response_alg;
-        let algorithm = algorithm.unwrap_or(Algorithm::RS256);
+        let algorithm = self.client.signed_with(self.client.metadata.id_token_signed_response_alg);
         let claims = self.claims(app, algorithm, now);
         let payload = serde_json::to_vec(&claims).expect("a map serializes");
         sign(app, algorithm, TOKEN_TYPE, &payload).await

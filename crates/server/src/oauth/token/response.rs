@@ -211,7 +211,9 @@ pub(crate) async fn write(
     token: &mut AccessToken,
 ) -> Result<String, OAuthError> {
     match client.policy.access_token_format {
-        AccessTokenFormat::Jwt => mint(app, client.policy.algorithm, token).await,
+        AccessTokenFormat::Jwt => {
+            mint(app, client.signed_with(Some(client.policy.algorithm)), token).await
+        }
         AccessTokenFormat::Opaque => {
             let reference = Secret::from_random(app.random());
             let written = format!("{OPAQUE_PREFIX}{}", reference.expose());
