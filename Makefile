@@ -23,7 +23,7 @@ lint: toolchain ## formatting and lints, warnings denied
 format: toolchain ## format the code
 	cargo fmt --all
 
-browser: toolchain ## look at every page in Chromium; pictures go to target/browser
+browser: toolchain ## look at every page in Chromium, and walk through them; pictures go to target/browser
 	scripts/browser $(ARGS)
 
 guides: toolchain ## follow every guide as it is written, with a server and a browser
