@@ -196,6 +196,12 @@ impl ClientPolicy {
         Duration::from_millis(self.access_token_lifetime_ms).min(ceiling)
     }
 
+    /// Whether a grant for `granted` is one for these resources as well: one that names none in
+    /// particular is for all that the policy knows (RFC 8707 section 2.2).
+    pub fn covers(&self, granted: &[String], resources: &[String]) -> bool {
+        granted == self.audience || resources.iter().all(|resource| granted.contains(resource))
+    }
+
     /// How long a session may lie unused.
     pub fn idle_lifetime(&self) -> Duration {
         Duration::from_millis(self.idle_lifetime_ms)

@@ -244,3 +244,11 @@ CREATE TABLE quotas (
     empty_at_ms BIGINT NOT NULL
 );
 CREATE INDEX quotas_by_expiry ON quotas (empty_at_ms);
+
+-- Grants that another client than their own holds tokens of (RFC 8693), and how long: whatever ends
+-- their client has to name them as well.
+CREATE TABLE exchanged_grants (
+    grant_id TEXT PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX exchanged_grants_by_expiry ON exchanged_grants (expires_at_ms);

@@ -28,6 +28,8 @@ pub struct Redemption {
     pub verifier: Option<String>,
     /// The key that the request proved possession of (RFC 9449).
     pub proof: Option<Thumbprint>,
+    /// `resource`: whom the access token is for (RFC 8707 section 2.2).
+    pub resources: Vec<String>,
     /// What the new session is made with.
     pub fresh: Fresh,
 }
@@ -82,6 +84,8 @@ pub enum CodeRefusal {
     WrongVerifier,
     /// It is bound to a key that the request did not prove possession of.
     WrongKey,
+    /// It allows nothing at one of the resources.
+    WrongTarget,
     /// The user may not sign in.
     UserDisabled,
     /// The client may do nothing.
@@ -129,7 +133,7 @@ impl Store {
                     let Some(found) = find(tx, redemption).await? else {
                         return Ok(Redeemed::Refused(CodeRefusal::Unknown));
                     };
-                    if let Some(refusal) = judge_redeemer(&found.code, redemption) {
+                    if let Some(refusal) = judge_redeemer(&found, redemption) {
                         return Ok(Redeemed::Refused(refusal));
                     }
                     if let Some(grant_id) = found.redeemed_as {
@@ -239,7 +243,8 @@ async fn find(tx: &mut Tx<'_>, redemption: &Redemption) -> Result<Option<Found>>
 
 /// Whether whoever redeems it is the one it was issued to. Settled before anything is made of
 /// a second redemption, so that a stranger can end nothing.
-fn judge_redeemer(code: &AuthorizationCode, redemption: &Redemption) -> Option<CodeRefusal> {
+fn judge_redeemer(found: &Found, redemption: &Redemption) -> Option<CodeRefusal> {
+    let code = &found.code;
     if code.client_id != redemption.client_id {
         return Some(CodeRefusal::WrongClient);
     }
@@ -254,7 +259,11 @@ fn judge_redeemer(code: &AuthorizationCode, redemption: &Redemption) -> Option<C
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    (!answered).then_some(CodeRefusal::WrongVerifier)
+    if !answered {
+        return Some(CodeRefusal::WrongVerifier);
+    }
+    let covered = found.client.policy.covers(&code.audience, &redemption.resources);
+    (!covered).then_some(CodeRefusal::WrongTarget)
 }
 
 /// `joined` is the session that the code names, if it names one, and nothing when that is gone.

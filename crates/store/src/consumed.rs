@@ -12,6 +12,8 @@ pub enum OneTime {
     DpopProof,
     /// The `jti` of a client assertion (RFC 7523 section 3).
     ClientAssertion,
+    /// The `jti` of an assertion about a user (RFC 7523 section 3).
+    UserAssertion,
 }
 
 impl OneTime {
@@ -19,6 +21,7 @@ impl OneTime {
         match self {
             Self::DpopProof => "dpop_proof",
             Self::ClientAssertion => "client_assertion",
+            Self::UserAssertion => "user_assertion",
         }
     }
 }

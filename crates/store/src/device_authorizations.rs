@@ -33,6 +33,8 @@ pub struct DevicePoll {
     pub client_id: ClientId,
     /// The key that the request proved possession of.
     pub proof: Option<Thumbprint>,
+    /// `resource`: whom the access token is for (RFC 8707 section 2.2).
+    pub resources: Vec<String>,
     /// What the new session is made with.
     pub fresh: Fresh,
 }
@@ -57,6 +59,8 @@ pub enum Polled {
     Expired,
     /// It is bound to a key that the request did not prove possession of.
     WrongKey,
+    /// It allows nothing at one of the resources.
+    WrongTarget,
     /// There is no such code for this client, it is spent, or whoever decided may not any more.
     Refused,
 }
@@ -142,6 +146,9 @@ async fn answer(tx: &mut Tx<'_>, poll: &DevicePoll, now: Timestamp) -> Result<Po
     }
     if device.confirmation.is_some() && device.confirmation != poll.proof {
         return Ok(Polled::WrongKey);
+    }
+    if !client.policy.covers(&device.audience, &poll.resources) {
+        return Ok(Polled::WrongTarget);
     }
     match device.judge(now) {
         DeviceVerdict::Spent => Ok(Polled::Refused),

@@ -91,6 +91,30 @@ impl Store {
         }
     }
 
+    /// Lets somebody else have an access token of this grant, that expires when the one they show
+    /// for it does at the latest: token exchange (RFC 8693). The grant is not used by that. `None`
+    /// when it has ended or expired.
+    pub async fn derive(
+        &self,
+        grant: GrantId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Issued>> {
+        // Noted first: whatever ends the grant's client from now on names the grant.
+        let sql = "INSERT INTO exchanged_grants (grant_id, expires_at_ms) \
+            SELECT id, $2 FROM grants WHERE id = $1 ON CONFLICT (grant_id) DO UPDATE SET \
+            expires_at_ms = CASE WHEN exchanged_grants.expires_at_ms < excluded.expires_at_ms \
+            THEN excluded.expires_at_ms ELSE exchanged_grants.expires_at_ms END";
+        let note = || sqlx::query(sql).bind(grant.to_string()).bind(expires_at.as_millis());
+        if self.database.change(note).await? == 0 {
+            return Ok(None);
+        }
+        match self.refreshes.ask(grant, Ask::Derive, now).await? {
+            Answer::Issued(issued) => Ok(Some(*issued)),
+            Answer::Refused(_) | Answer::Unknown | Answer::NotInBatch => Ok(None),
+        }
+    }
+
     /// The grant of this id, live or ended.
     pub async fn find_grant(&self, id: GrantId) -> Result<Option<Grant>> {
         let sql = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");

@@ -49,6 +49,8 @@ pub struct AccessToken {
     pub roles: Vec<String>,
     /// `cnf.jkt`: the key that must prove possession (RFC 9449 section 6.1).
     pub confirmation: Option<Thumbprint>,
+    /// `act`: who acts for the subject, and in it whom they act for (RFC 8693 section 4.1).
+    pub actor: Option<Map<String, Value>>,
     /// Every other claim.
     pub custom: Map<String, Value>,
 }
@@ -126,6 +128,7 @@ impl AccessToken {
             amr: claims.amr.unwrap_or_default(),
             roles: claims.roles.unwrap_or_default(),
             confirmation: claims.cnf.map(confirmation).transpose()?,
+            actor: claims.act.map(actor).transpose()?,
             custom: claims.custom,
         })
     }
@@ -161,6 +164,7 @@ impl AccessToken {
         set_some("amr", list(&self.amr));
         set_some("roles", list(&self.roles));
         set_some("cnf", self.confirmation.as_ref().map(|jkt| json!({ "jkt": jkt })));
+        set_some("act", self.actor.clone().map(Value::Object));
         serde_json::to_vec(&claims).expect("a JSON map always serializes")
     }
 }
@@ -174,6 +178,14 @@ fn confirmation(cnf: Value) -> Result<Thumbprint, Flaw> {
             .and_then(Value::as_str)
             .and_then(|jkt| jkt.parse().ok())
             .ok_or(Flaw::Malformed),
+        _ => Err(Flaw::Malformed),
+    }
+}
+
+/// Whoever acts has a name; what else is said of them is theirs who care.
+fn actor(act: Value) -> Result<Map<String, Value>, Flaw> {
+    match act {
+        Value::Object(members) if members.get("sub").is_some_and(Value::is_string) => Ok(members),
         _ => Err(Flaw::Malformed),
     }
 }
@@ -197,6 +209,7 @@ struct Claims {
     amr: Option<Vec<String>>,
     roles: Option<Vec<String>>,
     cnf: Option<Value>,
+    act: Option<Value>,
     custom: Map<String, Value>,
 }
 
@@ -236,6 +249,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "amr" => set_once(&mut claims.amr, members.next_value()?)?,
                 "roles" => set_once(&mut claims.roles, members.next_value()?)?,
                 "cnf" => set_once(&mut claims.cnf, members.next_value_seed(StrictValue)?)?,
+                "act" => set_once(&mut claims.act, members.next_value_seed(StrictValue)?)?,
                 _ => {
                     let value = members.next_value_seed(StrictValue)?;
                     insert_once(&mut claims.custom, name.into_owned(), value)?;
@@ -263,5 +277,32 @@ impl<'de> Deserialize<'de> for Audience {
                 .map(Self),
             _ => Err(de::Error::custom("audience is neither string nor list")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(act: &str) -> Result<AccessToken, Flaw> {
+        let payload = format!(
+            r#"{{"iss":"i","sub":"s","aud":"a","exp":2,"iat":1,"jti":"{}","client_id":"c"{act}}}"#,
+            Jti::from_bytes([7; 16])
+        );
+        AccessToken::from_payload("key".parse().expect("valid"), payload.as_bytes())
+    }
+
+    #[test]
+    fn whoever_acts_is_read_and_written_back() {
+        let token = read(r#","act":{"sub":"b","act":{"sub":"c"}}"#).expect("sound");
+        assert_eq!(token.actor.as_ref().expect("there")["act"]["sub"], "c");
+        let again = AccessToken::from_payload(token.key_id.clone(), &token.to_payload());
+        assert_eq!(again, Ok(token));
+        assert_eq!(read("").expect("sound").actor, None);
+        for bad in [r#","act":"b""#, r#","act":{}"#, r#","act":{"sub":1}"#, r#","act":null"#] {
+            assert_eq!(read(bad), Err(Flaw::Malformed), "{bad}");
+        }
+        let twice = read(r#","act":{"sub":"b"},"act":{"sub":"c"}"#);
+        assert_eq!(twice, Err(Flaw::Malformed));
     }
 }

@@ -102,6 +102,7 @@ impl TestIssuer {
             amr: Vec::new(),
             roles: Vec::new(),
             confirmation: None,
+            actor: None,
             custom: serde_json::Map::new(),
         }
     }

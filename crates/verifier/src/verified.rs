@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use menshen_token::{AccessToken, ClientId, Scope, SessionId, UserId};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::Rejection;
 
@@ -38,6 +39,12 @@ impl Verified {
     /// `sid`: the session; `None` when no user stands behind the token.
     pub fn session_id(&self) -> Option<SessionId> {
         self.token.session_id
+    }
+
+    /// `act`: the service that acts for the subject, and in it those that acted before (RFC 8693
+    /// section 4.1); `None` when the app that the subject signed in to sends the token itself.
+    pub fn actor(&self) -> Option<&Map<String, Value>> {
+        self.token.actor.as_ref()
     }
 
     /// `scope`: what the token allows.

@@ -131,6 +131,10 @@ async fn end_session(app: &App, held: &Held) -> Result<Receipt, ApiError> {
             let (_, grant) = held.as_ref();
             (grant.session_id, grant.outlives_session.then_some(grant.id))
         }
+        // A service that acts for the user gives its own token back, and signs nobody out.
+        Held::AccessToken(token) if token.actor.is_some() => {
+            return Ok(end_alone(app, token).await?);
+        }
         Held::AccessToken(token) => match (token.session_id, token.grant_id) {
             (Some(session_id), _) => (session_id, None),
             // Of a grant that outlives its session: the app that holds it signs out itself.

@@ -158,6 +158,9 @@ fn members(token: AccessToken) -> Map<String, Value> {
     if !token.roles.is_empty() {
         set("roles", token.roles.into());
     }
+    if let Some(actor) = token.actor {
+        set("act", actor.into());
+    }
     match token.confirmation {
         Some(key) => {
             set("token_type", "DPoP".into());

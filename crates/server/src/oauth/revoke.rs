@@ -46,7 +46,8 @@ async fn target(app: &App, client: &Client, token: &str) -> Result<Option<Target
     }
     let found = own_token::genuine(app, token).await?;
     let Some(token) = found.filter(|token| token.client_id == client.id) else { return Ok(None) };
-    Ok(match token.grant_id {
+    // What was got in exchange for a token of another client ends alone.
+    Ok(match token.grant_id.filter(|_| token.actor.is_none()) {
         Some(grant_id) => Some(Target::Grant(grant_id)),
         None if token.expires_at <= app.now() => None,
         None => Some(Target::Token { jti: token.jti, expires_at: token.expires_at }),

@@ -104,3 +104,23 @@ async fn what_belongs_to_no_resource_stays_with_every_token() {
     assert_eq!(claims(&answer.tokens().access)["scope"], "openid stock:read");
     assert_ne!(answer.text("id_token"), "");
 }
+
+#[tokio::test]
+async fn a_resource_that_was_not_allowed_uses_no_code_up() {
+    let server = server().await;
+    let form = sign_in_form("app").into_iter().chain([("resource", STOCK)]);
+    let answer = server.post("/authorize-challenge", &form.collect::<Vec<_>>()).await;
+    let code = answer.text("authorization_code");
+    let redeem = |resource: &'static str| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "app"),
+            ("code", code.as_str()),
+            ("code_verifier", VERIFIER),
+            ("resource", resource),
+        ];
+        server.call("POST", "/token").form(&form).send()
+    };
+    assert_eq!(redeem(ORDERS).await.verdict(), "400 invalid_target");
+    assert_eq!(claims(&redeem(STOCK).await.tokens().access)["aud"][0], STOCK);
+}

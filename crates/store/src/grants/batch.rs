@@ -34,7 +34,7 @@ async fn answer_all(tx: &mut Tx<'_>, requests: &[Request]) -> Result<Vec<Result<
             match (verdict, &request.ask) {
                 (Verdict::Refuse(refusal), _) => return Ok(Answer::Refused(refusal)),
                 (Verdict::Kill | Verdict::Expire(_), _) => return Ok(Answer::NotInBatch),
-                (Verdict::Reissue, _) => {}
+                (Verdict::Reissue, _) | (Verdict::Rotate, Ask::Derive) => {}
                 (Verdict::Rotate, Ask::Renew) => lineage.touch(request.now),
                 (Verdict::Rotate, Ask::Refresh(presentation, mac_key_id)) => {
                     let retry_key_hash = presentation.retry_key_hash.clone();
@@ -57,8 +57,10 @@ fn judge(ask: &Ask, lineage: &Lineage, now: Timestamp) -> Verdict {
         (Ask::Refresh(presentation, _), _) => {
             refresh_token::judge(presentation, grant, &lineage.client, now)
         }
-        (Ask::Renew, Some(ended)) => Verdict::Refuse(Refusal::Ended(ended.reason)),
-        (Ask::Renew, None) => grant.expired(now).map_or(Verdict::Rotate, Verdict::Expire),
+        (Ask::Renew | Ask::Derive, Some(ended)) => Verdict::Refuse(Refusal::Ended(ended.reason)),
+        (Ask::Renew | Ask::Derive, None) => {
+            grant.expired(now).map_or(Verdict::Rotate, Verdict::Expire)
+        }
     }
 }
 

@@ -24,8 +24,10 @@ const LIMIT: Duration = Duration::from_secs(8);
 pub(crate) enum Ask {
     /// To judge a refresh token, and make the next one with this key.
     Refresh(Box<Presentation>, MacKeyId),
-    /// To note that one more access token is made.
+    /// To note that one more access token is made, and that the grant was used.
     Renew,
+    /// To note that one more access token is made, for somebody else.
+    Derive,
 }
 
 /// What became of it.

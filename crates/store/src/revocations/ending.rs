@@ -42,7 +42,7 @@ pub(crate) async fn end(
     end_sign_ins(tx, covered).await?;
     lock(tx, covered).await?;
     let latest = latest(tx, covered).await?;
-    let offline = offline_grants(tx, covered).await?;
+    let unnamed = unnamed_grants(tx, covered).await?;
     let aliases = aliases(tx, covered).await?;
     let queued = logout_deliveries::queue(tx, covered, reason, now).await?;
     let (sessions, grants) = close(tx, covered, reason, now).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn end(
     if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
         return nothing_left(tx).await;
     }
-    for (grant_id, access_expires_at) in offline {
+    for (grant_id, access_expires_at) in unnamed {
         let expires_at = access_expires_at.max(now) + MAX_LEEWAY;
         append(tx, Revocation::Grant(grant_id), reason, now, expires_at).await?;
     }
@@ -238,13 +238,21 @@ async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
     })
 }
 
-/// The live grants whose tokens do not name the session that ends, and when those expire.
-async fn offline_grants(tx: &mut Tx<'_>, covered: &Covered) -> Result<Vec<(GrantId, Timestamp)>> {
-    if !matches!(covered, Covered::WholeSession(_) | Covered::SessionOf(_)) {
-        return Ok(Vec::new());
-    }
-    let sql = "SELECT id, access_expires_at_ms FROM grants WHERE {} \
-        AND outlives_session_since_ms IS NOT NULL AND ended_at_ms IS NULL ORDER BY id";
+/// The live grants of which there are tokens that the rule does not name, and when those expire:
+/// tokens for offline use name no session, and tokens in exchange for those of a client another
+/// client.
+async fn unnamed_grants(tx: &mut Tx<'_>, covered: &Covered) -> Result<Vec<(GrantId, Timestamp)>> {
+    let sql = match covered {
+        Covered::WholeSession(_) | Covered::SessionOf(_) => {
+            "SELECT id, access_expires_at_ms FROM grants WHERE {} \
+             AND outlives_session_since_ms IS NOT NULL AND ended_at_ms IS NULL ORDER BY id"
+        }
+        Covered::Client(_) => {
+            "SELECT id, access_expires_at_ms FROM grants WHERE {} AND ended_at_ms IS NULL \
+             AND id IN (SELECT grant_id FROM exchanged_grants) ORDER BY id"
+        }
+        _ => return Ok(Vec::new()),
+    };
     let rows = covered.statement(sql, covered.grants()).fetch_all(tx.db()).await?;
     rows.iter()
         .map(|row| {

@@ -64,7 +64,8 @@ async fn only_whom_it_was_issued_to_redeems_a_code(
     let (ada, app) = scene.cast().await;
     let other = scene.client("other", ClientPolicy::default()).await;
     let confirmation = Some(thumbprint());
-    let code = AuthorizationCode { confirmation, ..code(&ada, &app, START) };
+    let audience = vec!["https://api.example".to_owned()];
+    let code = AuthorizationCode { confirmation, audience, ..code(&ada, &app, START) };
     let good = redemption(&code);
     let unknown = Redemption { code: SecretHash::of(b"?"), ..good.clone() };
     assert_eq!(scene.refusal(&unknown, START).await, CodeRefusal::Unknown);
@@ -73,6 +74,10 @@ async fn only_whom_it_was_issued_to_redeems_a_code(
     let strangers = [
         (Redemption { client_id: other.id, ..good.clone() }, CodeRefusal::WrongClient),
         (Redemption { proof: None, ..good.clone() }, CodeRefusal::WrongKey),
+        (
+            Redemption { resources: vec!["x:y".to_owned()], ..good.clone() },
+            CodeRefusal::WrongTarget,
+        ),
         (Redemption { verifier: None, ..good.clone() }, CodeRefusal::WrongVerifier),
         (Redemption { verifier: Some("x".repeat(43)), ..good.clone() }, CodeRefusal::WrongVerifier),
     ];

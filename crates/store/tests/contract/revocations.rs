@@ -277,3 +277,36 @@ async fn what_only_asks_for_a_renewal_does_not_bar_it(
     let barred = scene.store.bars_renewal(&token(&third), now).await.expect("answers");
     assert_eq!(barred, Some(Reason::PasswordChanged));
 }
+
+#[rstest]
+#[tokio::test]
+async fn what_others_got_in_exchange_ends_with_the_client_they_got_it_from(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    let first = scene.sign_in(&ada, &app, START).await;
+    let plain = scene.sign_in(&ada, &app, START).await;
+    let id = first.grant.id;
+    let later = START + Duration::from_mins(1);
+    let derived = scene.store.derive(id, first.access_expires_at, later).await.expect("judged");
+    let derived = derived.expect("lives");
+    assert_eq!(derived.grant.issued_at, later);
+    assert_eq!(derived.grant.rotated_at, START, "that is no use of the session");
+    assert_eq!(derived.grant.idle_expires_at, first.grant.idle_expires_at);
+    // Another client holds it, so that a rule about the app does not name it.
+    let theirs = AccessToken { client_id: "orders".parse().expect("an id"), ..token(&derived) };
+    assert_eq!(scene.why_dead(&theirs).await, None);
+    let target = Target::Client(app.id.clone());
+    scene.store.revoke(&target, Reason::Admin, later).await.expect("ended");
+    assert_eq!(scene.why_dead(&theirs).await, Some(Reason::Admin));
+    let log = scene.store.revocations_after(menshen_token::Seq(0), 100).await.expect("reads");
+    let rules: Vec<_> = log.iter().map(|entry| &entry.revocation).collect();
+    assert!(rules.contains(&&Revocation::Grant(id)), "{rules:?}");
+    assert!(!rules.contains(&&Revocation::Grant(plain.grant.id)), "{rules:?}");
+    assert!(rules.iter().any(|rule| rule.kills(&token(&plain))), "{rules:?}");
+    let again = scene.store.derive(id, first.access_expires_at, later).await;
+    assert!(again.expect("judged").is_none());
+    let nobody = menshen_token::GrantId::from_bytes(bytes());
+    assert!(scene.store.derive(nobody, later, later).await.expect("judged").is_none());
+}

@@ -246,6 +246,7 @@ pub(crate) fn redemption(code: &AuthorizationCode) -> Redemption {
         redirect_uri: code.redirect_uri.clone(),
         verifier: Some(VERIFIER.to_owned()),
         proof: code.confirmation.clone(),
+        resources: Vec::new(),
         fresh: Fresh {
             session_id: SessionId::from_bytes(bytes()),
             grant_id: GrantId::from_bytes(bytes()),
@@ -301,6 +302,7 @@ pub(crate) fn token(issued: &Issued) -> AccessToken {
         amr: Vec::new(),
         roles: issued.user.roles.clone(),
         confirmation: None,
+        actor: None,
         custom: serde_json::Map::new(),
     }
 }

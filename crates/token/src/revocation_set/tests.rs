@@ -67,6 +67,7 @@ fn tokens() -> impl Strategy<Value = AccessToken> {
             amr: Vec::new(),
             roles: Vec::new(),
             confirmation: None,
+            actor: None,
             custom: serde_json::Map::new(),
         }
     })

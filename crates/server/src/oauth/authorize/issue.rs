@@ -95,6 +95,7 @@ async fn let_in_at_once(app: &App, pending: &Pending, held: &Held) -> Result<Iss
         redirect_uri: None,
         verifier: None,
         proof: code.confirmation.clone(),
+        resources: Vec::new(),
         fresh: fresh(app),
     };
     match app.store.redeem_code(&redemption, app.now()).await? {

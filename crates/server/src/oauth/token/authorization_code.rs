@@ -32,12 +32,12 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         redirect_uri: request.form.text("redirect_uri").map(str::to_owned),
         verifier: request.form.text("code_verifier").map(str::to_owned),
         proof: proof.clone(),
+        resources: audience.clone().unwrap_or_default(),
         fresh: fresh(app),
     };
     match app.store.redeem_code(&redemption, app.now()).await? {
         Redeemed::Opened { issued, openid, displaced } => {
             displaced.iter().for_each(revoke::count);
-            resource::check(audience.as_deref(), &issued.grant.audience, &issued.client.policy)?;
             let narrowing = Narrowing { audience, proof, ..Narrowing::default() };
             let occasion = Occasion::SignIn { nonce: openid.nonce };
             response::of_session(app, *issued, narrowing, occasion).await
@@ -69,6 +69,7 @@ fn refused(request: &TokenRequest<'_>, refusal: CodeRefusal) -> OAuthError {
         CodeRefusal::WrongKey => {
             OAuthError::InvalidDpopProof("the code is bound to a key that was not proved")
         }
+        CodeRefusal::WrongTarget => OAuthError::InvalidTarget,
         CodeRefusal::SessionEnded(reason) => OAuthError::InvalidGrant(Some(reason)),
         CodeRefusal::UserDisabled => OAuthError::InvalidGrant(Some(Reason::UserDisabled)),
         CodeRefusal::ClientDisabled => OAuthError::InvalidClient,

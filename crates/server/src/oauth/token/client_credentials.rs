@@ -46,6 +46,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         amr: Vec::new(),
         roles: Vec::new(),
         confirmation,
+        actor: None,
         custom: Map::new(),
     };
     response::of_token(app, client, token, Extras::default()).await

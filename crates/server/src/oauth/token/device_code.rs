@@ -5,9 +5,9 @@ use axum::response::Response;
 use menshen_domain::SecretHash;
 use menshen_store::{DevicePoll, Polled};
 
-use super::TokenRequest;
 use super::authorization_code::fresh;
 use super::response::{self, Narrowing, Occasion};
+use super::{TokenRequest, resource};
 use crate::error::OAuthError;
 use crate::revoke;
 
@@ -18,6 +18,7 @@ const CODE_CHARACTERS: usize = 43;
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
     let app = request.app;
     let code = request.form.require("device_code")?;
+    let audience = resource::named(request)?;
     let proof = response::proof(request).await?;
     if code.len() != CODE_CHARACTERS {
         return Err(OAuthError::InvalidGrant(None));
@@ -26,12 +27,13 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         device_code: SecretHash::of(code.as_bytes()),
         client_id: request.client.id.clone(),
         proof: proof.clone(),
+        resources: audience.clone().unwrap_or_default(),
         fresh: fresh(app),
     };
     match app.store.poll_device(&poll, app.now()).await? {
         Polled::Opened { issued, displaced } => {
             displaced.iter().for_each(revoke::count);
-            let narrowing = Narrowing { proof, ..Narrowing::default() };
+            let narrowing = Narrowing { audience, proof, ..Narrowing::default() };
             let occasion = Occasion::SignIn { nonce: None };
             response::of_session(app, *issued, narrowing, occasion).await
         }
@@ -42,6 +44,7 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
         Polled::WrongKey => Err(OAuthError::InvalidDpopProof(
             "the device code is bound to a key that was not proved",
         )),
+        Polled::WrongTarget => Err(OAuthError::InvalidTarget),
         Polled::Refused => Err(OAuthError::InvalidGrant(None)),
     }
 }

@@ -1,19 +1,20 @@
-//! `grant_type=urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693), for one purpose: the
-//! single-token scheme, where a live access token is exchanged for the next until the session
-//! has reached its absolute limit.
+//! `grant_type=urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): for a token of another
+//! service ([`delegation`]), and for the single-token scheme, where a live access token is exchanged
+//! for the next until the session has reached its absolute limit.
 
 use axum::response::Response;
 use menshen_domain::client::Renewal;
 
-use super::TokenRequest;
 use super::response::{self, ACCESS_TOKEN, Narrowing, Occasion};
+use super::{TokenRequest, delegation};
 use crate::error::OAuthError;
 use crate::sender::own_token;
 
 /// Exchanges an access token for the next one of the same grant.
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
     let (app, client, form) = (request.app, &request.client, request.form);
-    if client.policy.renewal != Renewal::AccessToken {
+    let for_another = delegation::is_asked(request);
+    if client.policy.renewal != Renewal::AccessToken && !for_another {
         return Err(OAuthError::UnauthorizedClient);
     }
     let subject = form.require("subject_token")?;
@@ -22,13 +23,17 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     {
         return Err(OAuthError::InvalidRequest("only access tokens can be exchanged"));
     }
-    if ["actor_token", "audience", "resource"].iter().any(|name| form.text(name).is_some()) {
-        return Err(OAuthError::InvalidRequest("a token is exchanged for its own kind only"));
+    let named = ["actor_token", "audience", "resource"];
+    let named = named.iter().any(|name| form.text(name).is_some());
+    if named || client.policy.renewal != Renewal::AccessToken {
+        return delegation::answer(request, subject).await;
     }
     let worthless = OAuthError::InvalidSubjectToken;
     let proof = response::proof(request).await?;
     let token = own_token::live(app, subject).await?.ok_or(worthless(None))?;
-    let grant_id = token.grant_id.filter(|_| token.client_id == client.id);
+    // One that was got in exchange belongs to the grant of somebody else.
+    let is_own = token.client_id == client.id && token.actor.is_none();
+    let grant_id = token.grant_id.filter(|_| is_own);
     let grant_id = grant_id.ok_or(worthless(None))?;
     if token.confirmation.is_some() && token.confirmation != proof {
         return Err(OAuthError::InvalidDpopProof("the token is bound to a key not proved"));

@@ -1,11 +1,15 @@
 //! `POST /token`: the one dispatch on the grant type (RFC 6749 section 3.2).
 
+mod at_once;
 pub(crate) mod authorization_code;
 mod client_credentials;
+mod delegation;
 mod device_code;
 mod exchange;
 pub(crate) mod grant_type;
 pub(crate) mod id_token;
+mod jwt_bearer;
+mod password;
 mod refresh_token;
 mod resource;
 pub(crate) mod response;
@@ -62,6 +66,7 @@ pub(crate) async fn post(
         GrantType::ClientCredentials => client_credentials::answer(&request).await,
         GrantType::DeviceCode => device_code::answer(&request).await,
         GrantType::TokenExchange => exchange::answer(&request).await,
-        GrantType::JwtBearer | GrantType::Password => Err(OAuthError::UnsupportedGrantType),
+        GrantType::JwtBearer => jwt_bearer::answer(&request).await,
+        GrantType::Password => password::answer(&request).await,
     }
 }

@@ -31,9 +31,7 @@ pub(super) fn check(
     granted: &[String],
     policy: &ClientPolicy,
 ) -> Result<(), OAuthError> {
-    let is_for_all = granted == policy.audience;
-    let allowed = |resource: &String| is_for_all || granted.contains(resource);
-    if named.is_none_or(|named| named.iter().all(allowed)) {
+    if named.is_none_or(|named| policy.covers(granted, named)) {
         Ok(())
     } else {
         Err(OAuthError::InvalidTarget)

@@ -141,6 +141,7 @@ pub(crate) fn access_token(app: &App, issued: &Issued, narrowing: Narrowing) -> 
         amr: grant.authentication.amr.clone(),
         roles: user.roles.clone(),
         confirmation: grant.confirmation.clone().or(narrowing.proof),
+        actor: None,
         custom,
     }
 }
@@ -175,6 +176,13 @@ pub(crate) struct Extras {
     id_token: Option<String>,
     logout_handle: Option<Secret>,
     issued_token_type: Option<&'static str>,
+}
+
+impl Extras {
+    /// What goes with a token that was got in exchange.
+    pub(super) fn of_exchange() -> Self {
+        Self { issued_token_type: Some(ACCESS_TOKEN), ..Self::default() }
+    }
 }
 
 /// Writes an access token for a client and gives it.
@@ -281,7 +289,7 @@ pub(super) fn unsigned() -> KeyId {
 }
 
 /// Scopes of endpoints of our own.
-const OWN_SCOPES: [&str; 5] =
+pub(super) const OWN_SCOPES: [&str; 5] =
     ["openid", "account", "admin", "revocations:read", super::super::register::SCOPE];
 
 /// Who a token is for: whom the client's policy names, and the issuer itself when it names

@@ -52,6 +52,7 @@ fn poll(user: &User, device: &DeviceAuthorization, client: &Client) -> DevicePol
         device_code: device.device_code_hash.clone(),
         client_id: client.id.clone(),
         proof: None,
+        resources: Vec::new(),
         fresh: redemption(&code(user, client, START)).fresh,
     }
 }
