@@ -11,4 +11,5 @@ mod migration;
 mod opaque_tokens;
 mod pushed_requests;
 mod races;
+mod several_nodes;
 mod subjects;
