@@ -11,7 +11,7 @@ mod response_type;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::extract::{FromRequest as _, FromRequestParts, RawQuery, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -41,16 +41,10 @@ pub(crate) const MARK: &str = "prompt_mark";
 const LONGEST_PROMPT: Duration = Duration::from_hours(1);
 
 /// The longest request that is turned from a form into an address.
-pub(crate) const LONGEST_QUERY: usize = 8 * 1024;
+const LONGEST_QUERY: usize = 8 * 1024;
 
 /// A request as an address.
-pub(crate) async fn get(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn get(visit: Visit, RawQuery(query): RawQuery) -> Response {
     match Form::parse(query.unwrap_or_default().as_bytes()) {
         Ok(form) => visit.answer(form).await,
         Err(error) => Trouble::from(error).show(&visit.app, &visit.chrome),
@@ -59,22 +53,14 @@ pub(crate) async fn get(
 
 /// A request as a form: sent by a page of somebody else, without our cookies. As an address it comes
 /// back with them.
-pub(crate) async fn post(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    use axum::extract::FromRequest as _;
-    let form = match Form::from_request(request, &app).await {
-        Ok(form) => form,
-        Err(error) => return Trouble::from(error).show(&app, &chrome),
-    };
-    let query = written(form.pairs());
-    if query.len() <= LONGEST_QUERY {
-        return see_other(&app.config.endpoint(&format!("{PATH}?{query}")));
+pub(crate) async fn post(visit: Visit, request: Request) -> Response {
+    match Form::from_request(request, &visit.app).await {
+        Ok(form) => match visit.as_address(PATH, &form) {
+            Some(elsewhere) => elsewhere,
+            None => visit.answer(form).await,
+        },
+        Err(error) => Trouble::from(error).show(&visit.app, &visit.chrome),
     }
-    Visit { browser: Browser::read(&app, &headers), app, chrome, headers }.answer(form).await
 }
 
 /// Somebody is here with a browser.
@@ -158,6 +144,20 @@ impl Pending {
 }
 
 impl Visit {
+    /// Sends the browser to the same request as an address, unless that would be too long.
+    pub(crate) fn as_address(&self, path: &str, form: &Form) -> Option<Response> {
+        let query = written(form.pairs());
+        let address = || self.app.config.endpoint(&format!("{path}?{query}"));
+        (query.len() <= LONGEST_QUERY).then(|| see_other(&address()))
+    }
+
+    /// What surrounds a page that a request leads to, in the language that the request asks for
+    /// unless the person has chosen one.
+    pub(crate) fn chrome_for(&self, pending: Option<&Pending>) -> Chrome {
+        let asked = pending.and_then(|pending| pending.origin.parameters.text("ui_locales"));
+        self.browser.chrome(&self.app, self.chrome.clone().preferring(asked))
+    }
+
     async fn answer(&self, form: Form) -> Response {
         let pending = match Pending::read(self, form).await {
             Ok(pending) => pending,

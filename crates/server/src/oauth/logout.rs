@@ -3,21 +3,21 @@
 
 mod front_channel;
 
-use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::extract::{FromRequest as _, RawQuery, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use menshen_domain::Client;
 use menshen_store::Target;
 use menshen_token::{ClientId, Reason, SessionId};
 use url::{Url, form_urlencoded};
 
+use super::authorize::Visit;
 use super::authorize::reply::see_other;
-use super::authorize::{LONGEST_QUERY, Visit};
 use super::id_token_hint::{self, IdTokenHint};
 use crate::app::App;
-use crate::browser::{Browser, Held, forget_session};
+use crate::browser::{Held, forget_session};
 use crate::form::Form;
-use crate::pages::{Chrome, ConfirmSignOut, FormTarget, SignedOut};
+use crate::pages::{ConfirmSignOut, FormTarget, SignedOut};
 use crate::revoke::revoke;
 use crate::sign_in::page::{self, HOME, checked, client_card, person};
 use crate::trouble::Trouble;
@@ -33,46 +33,26 @@ pub(crate) const CONFIRM_PATH: &str = "/logout/confirm";
 const FRAME_SECONDS: u32 = 2;
 
 /// A request as an address.
-pub(crate) async fn get(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn get(visit: Visit, RawQuery(query): RawQuery) -> Response {
     let form = Form::parse(query.unwrap_or_default().as_bytes());
     show(&visit, async { answer(&visit, &form?).await }.await)
 }
 
 /// A request as a form, which a page of an app sends without our cookies. As an address it comes
 /// back with them.
-pub(crate) async fn post(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    use axum::extract::FromRequest as _;
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn post(visit: Visit, request: Request) -> Response {
     let form = match Form::from_request(request, &visit.app).await {
         Ok(form) => form,
         Err(error) => return Trouble::from(error).show(&visit.app, &visit.chrome),
     };
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form.pairs()).finish();
-    if query.len() <= LONGEST_QUERY {
-        return see_other(&visit.app.config.endpoint(&format!("{PATH}?{query}")));
+    match visit.as_address(PATH, &form) {
+        Some(elsewhere) => elsewhere,
+        None => show(&visit, answer(&visit, &form).await),
     }
-    show(&visit, answer(&visit, &form).await)
 }
 
 /// What the person answered who was asked.
-pub(crate) async fn confirm(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn confirm(visit: Visit, request: Request) -> Response {
     show(&visit, confirmed(&visit, request).await)
 }
 

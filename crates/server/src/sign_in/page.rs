@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, FromRequest as _, RawQuery, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{ConnectInfo, FromRequest as _, RawQuery, Request};
+use axum::http::StatusCode;
 use axum::response::Response;
 use menshen_domain::prompt_mark::AccountChosen;
 use menshen_domain::session::Authentication;
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{by_password, forgot_password, sign_up};
 use crate::app::App;
-use crate::browser::{Browser, Held, device};
+use crate::browser::{Held, device};
 use crate::error::OAuthError;
 use crate::form::Form;
 use crate::oauth::authorize::reply::see_other;
@@ -47,7 +47,7 @@ pub(crate) fn ask(
         problem,
         ..SignIn::default()
     };
-    show(visit, status, &next, view)
+    show(visit, visit.chrome_for(Some(pending)), status, &next, view)
 }
 
 /// The page for somebody who is signed in, and has to prove it again.
@@ -71,7 +71,7 @@ pub(crate) fn ask_again(
         forgot_password: forgot_password(app, &next),
     };
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let chrome = visit.browser.chrome(app, visit.chrome.clone()).at(next);
+    let chrome = visit.chrome_for(Some(pending)).at(next);
     visit.browser.keep(app, chrome.page(status, &view))
 }
 
@@ -86,18 +86,12 @@ pub(crate) fn choose(visit: &Visit, pending: &Pending, held: &Held) -> Response 
         go_on: target("/sign-in/chosen", &chosen, Some(pending)),
         other_account: target("/sign-in/other", &next, Some(pending)),
     };
-    let chrome = visit.browser.chrome(app, visit.chrome.clone()).at(next);
+    let chrome = visit.chrome_for(Some(pending)).at(next);
     visit.browser.keep(app, chrome.page(StatusCode::OK, &view))
 }
 
 /// `GET /sign-in?next=..`
-pub(crate) async fn get(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn get(visit: Visit, RawQuery(query): RawQuery) -> Response {
     let asked = Form::parse(query.unwrap_or_default().as_bytes());
     let next = asked.as_ref().ok().and_then(|form| form.text("next")).map(inside);
     again(&visit, next.unwrap_or(HOME), StatusCode::OK, None).await
@@ -105,13 +99,10 @@ pub(crate) async fn get(
 
 /// `POST /sign-in`: name and password.
 pub(crate) async fn post(
-    State(app): State<App>,
+    visit: Visit,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    chrome: Chrome,
-    headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
     match signed_in(&visit, peer, request).await {
         Ok(response) => response,
         Err(trouble) => trouble.show(&visit.app, &visit.chrome),
@@ -162,13 +153,7 @@ fn problem(error: OAuthError) -> Result<(StatusCode, SignInProblem), Trouble> {
 }
 
 /// `POST /sign-in/other`: somebody else wants to sign in.
-pub(crate) async fn other(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn other(visit: Visit, request: Request) -> Response {
     match checked(&visit, request).await {
         Ok(form) => {
             let next = inside(form.text("next").unwrap_or(HOME));
@@ -179,13 +164,7 @@ pub(crate) async fn other(
 }
 
 /// `POST /sign-in/chosen`: the one who is signed in goes on.
-pub(crate) async fn chosen(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn chosen(visit: Visit, request: Request) -> Response {
     match checked(&visit, request).await {
         Ok(form) => {
             let next = inside(form.text("next").unwrap_or(HOME));
@@ -218,7 +197,7 @@ async fn again(
     let (username, problem) = failed.map_or(("", None), |(name, why)| (name, Some(why)));
     let form = target(PATH, next, None);
     let view = SignIn { form, username: username.to_owned(), problem, ..SignIn::default() };
-    show(visit, status, next, view)
+    show(visit, visit.chrome_for(None), status, next, view)
 }
 
 /// The page for a second proof, once more; nothing when there is nobody who could give it.
@@ -235,12 +214,12 @@ async fn once_more(
     }))
 }
 
-fn show(visit: &Visit, status: StatusCode, next: &str, view: SignIn) -> Response {
+fn show(visit: &Visit, chrome: Chrome, status: StatusCode, next: &str, view: SignIn) -> Response {
     let app = &visit.app;
     let sign_up = sign_up::is_on(app).then(|| with_next(sign_up::PATH, next));
     let view = SignIn { sign_up, forgot_password: forgot_password(app, next), ..view };
     let here = with_next(PATH, next);
-    let chrome = visit.browser.chrome(app, visit.chrome.clone()).at(here);
+    let chrome = chrome.at(here);
     visit.browser.keep(app, chrome.page(status, &view))
 }
 

@@ -185,3 +185,20 @@ async fn another_account_in_the_same_browser_ends_the_first() {
     let refused = server.call("POST", "/token").basic("web", SECRET).form(&form).send().await;
     assert_eq!(refused.verdict(), "400 invalid_grant account_switched");
 }
+
+#[tokio::test]
+async fn the_pages_speak_the_language_that_a_pushed_request_asks_for() {
+    let server = with_web().await;
+    let form = [
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+        ("ui_locales", "zh-CN en"),
+    ];
+    let pushed = server.call("POST", "/par").basic("web", SECRET).form(&form).send().await;
+    let uri = pushed.text("request_uri");
+    let query = [("client_id", "web"), ("request_uri", uri.as_str())];
+    let page = Walker::default().get(&server, &path("/authorize", &query)).await;
+    assert_eq!(page.header("content-language"), "zh-CN", "{}", page.body);
+}

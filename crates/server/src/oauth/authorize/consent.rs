@@ -1,7 +1,7 @@
 //! Asking the user whether an app may have what it asks for, and remembering the answer.
 
-use axum::extract::{FromRequest as _, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest as _, Request};
+use axum::http::StatusCode;
 use axum::response::Response;
 use menshen_domain::authorization::{self, ConsentGiven, Next};
 use menshen_domain::prompt_mark::AccountChosen;
@@ -11,10 +11,10 @@ use menshen_token::Scope;
 use super::request::AuthorizationRequest;
 use super::{Pending, Visit, asked, issue, see_other};
 use crate::app::App;
-use crate::browser::{Browser, Held};
+use crate::browser::Held;
 use crate::error::OAuthError;
 use crate::form::Form;
-use crate::pages::{Chrome, Consent, FormTarget};
+use crate::pages::{Consent, FormTarget};
 use crate::sign_in::page::{client_card, person, request_of};
 use crate::trouble::Trouble;
 
@@ -63,19 +63,13 @@ pub(super) fn ask(visit: &Visit, pending: &Pending, held: &Held) -> Response {
         form,
         other_account: Some(FormTarget::to("/sign-in/other").carrying("next", next)),
     };
-    let chrome = visit.browser.chrome(app, visit.chrome.clone());
+    let chrome = visit.chrome_for(Some(pending));
     let response = chrome.page(StatusCode::OK, &view);
     visit.browser.keep(app, response)
 }
 
 /// The answer.
-pub(crate) async fn post(
-    State(app): State<App>,
-    chrome: Chrome,
-    headers: HeaderMap,
-    request: Request,
-) -> Response {
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+pub(crate) async fn post(visit: Visit, request: Request) -> Response {
     match Form::from_request(request, &visit.app).await {
         Ok(form) => match answered(&visit, &form).await {
             Ok(response) => response,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use menshen_domain::Client;
 use menshen_domain::device_authorization::{Approval, DeviceAuthorization, UserCode};
@@ -19,12 +19,11 @@ use super::super::authorize::Visit;
 use super::super::authorize::reply::see_other;
 use super::super::subject;
 use crate::app::App;
-use crate::browser::{Browser, Held};
+use crate::browser::Held;
 use crate::error::ApiError;
 use crate::form::Form;
 use crate::pages::{
-    Chrome, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceVerdict, FormTarget,
-    qr_svg,
+    DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceVerdict, FormTarget, qr_svg,
 };
 use crate::sender;
 use crate::sign_in::page::{checked, client_card, person};
@@ -43,14 +42,11 @@ pub(super) fn complete(code: &UserCode) -> String {
 
 /// `GET /device?user_code=..`
 pub(crate) async fn get(
-    State(app): State<App>,
+    visit: Visit,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    chrome: Chrome,
-    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let address = sender::address(&app, peer, &headers);
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+    let address = sender::address(&visit.app, peer, &visit.headers);
     let asked = Form::parse(query.unwrap_or_default().as_bytes()).ok();
     let typed = asked.as_ref().and_then(|form| form.text("user_code")).unwrap_or_default();
     let shown = async {
@@ -65,14 +61,11 @@ pub(crate) async fn get(
 
 /// `POST /device`: a code, or what was decided about it.
 pub(crate) async fn post(
-    State(app): State<App>,
+    visit: Visit,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    chrome: Chrome,
-    headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let address = sender::address(&app, peer, &headers);
-    let visit = Visit { browser: Browser::read(&app, &headers), app, chrome, headers };
+    let address = sender::address(&visit.app, peer, &visit.headers);
     let answered = async {
         let form = checked(&visit, request).await?;
         let typed = form.text("user_code").unwrap_or_default();
