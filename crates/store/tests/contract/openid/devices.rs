@@ -112,9 +112,10 @@ async fn of_many_who_ask_at_once_one_comes_in(#[values(Kind::Sqlite, Kind::Postg
     let tv = device("tv", &app);
     scene.store.issue_device_authorization(&tv).await.expect("issued");
     assert!(decide(&scene, &tv, &allow(&ada)).await);
+    let nodes = [scene.store.clone(), scene.database.open().await];
     let mut tasks = JoinSet::new();
-    for _ in 0..16 {
-        let (store, poll) = (scene.store.clone(), poll(&ada, &tv, &app));
+    for number in 0..16 {
+        let (store, poll) = (nodes[number % 2].clone(), poll(&ada, &tv, &app));
         tasks.spawn(async move { store.poll_device(&poll, SOON).await.expect("answers") });
     }
     let answers = tasks.join_all().await;
