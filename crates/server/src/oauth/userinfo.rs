@@ -81,7 +81,10 @@ impl Bearer {
     fn claims(&self, scope: &Scope) -> Map<String, Value> {
         let Self { user, client, grant, session } = self;
         let mut claims = claim::released_by(scope, user);
-        claims.extend(ClaimsRequest::released(&grant.claims.userinfo, user));
+        // A token that was narrowed to something else, or got in exchange, does not speak for that.
+        if scope.contains("openid") {
+            claims.extend(ClaimsRequest::released(&grant.claims.userinfo, user));
+        }
         if client.policy.first_party {
             claims.extend(claim::beyond_standard(user));
         }

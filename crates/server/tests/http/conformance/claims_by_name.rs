@@ -103,6 +103,27 @@ async fn an_app_that_is_no_longer_ours_has_to_ask() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_narrowed_says_no_more_than_its_scope() {
+    let server = with_names().await;
+    let mut walker = Walker::default();
+    let asked = request(&[("scope", "openid email"), ("claims", BY_NAME)]);
+    let page = walker.get(&server, &asked).await;
+    let page = walker.sign_in(&server, &page).await;
+    let tokens = allow(&mut walker, &server, &page).await;
+    let known = async |scope: &str| {
+        let token = tokens.text("refresh_token");
+        let form =
+            [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", scope)];
+        let web = server.call("POST", "/token").basic("web", crate::harness::SECRET);
+        let access = web.form(&form).send().await.tokens().access;
+        let userinfo = server.userinfo(&access).await.json();
+        (!userinfo["name"].is_null(), !userinfo["email"].is_null())
+    };
+    assert_eq!(known("openid").await, (true, false));
+    assert_eq!(known("email").await, (false, true));
+}
+
+#[tokio::test]
 async fn what_was_shown_is_what_is_allowed() {
     let server = with_names().await;
     let mut walker = Walker::default();
