@@ -125,7 +125,7 @@ async fn a_wrong_method_is_told_the_right_one() {
             refused_well(path, method.as_str(), &answer);
         }
     }
-    for path in ["/", "/nothing", "/token/", "/admin", "/admin/nothing", "/%00", "/..%2f..%2fetc"] {
+    for path in ["/nothing", "/token/", "/admin", "/admin/nothing", "/%00", "/..%2f..%2fetc"] {
         let answer = story.send(Method::GET, path, Vec::new(), &[]).await;
         assert!(matches!(answer.status, 401 | 404), "{path}: {} {}", answer.status, answer.text);
     }
