@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["token", "domain"]),
     ("server", &["token", "domain", "store"]),
     ("verifier", &["token"]),
-    ("menshen", &["token", "domain", "store", "server", "verifier"]),
+    ("gateway", &["token", "verifier"]),
+    ("menshen", &["token", "domain", "store", "server", "verifier", "gateway"]),
     ("checks", &[]),
 ];
 
