@@ -35,6 +35,7 @@ pub(crate) struct Database {
     writer: AnyPool,
     reader: AnyPool,
     head: watch::Sender<Seq>,
+    session_openings: watch::Sender<()>,
 }
 
 impl Database {
@@ -49,9 +50,9 @@ impl Database {
         } else {
             writer.clone()
         };
-        let head = watch::Sender::new(Seq(0));
+        let (head, session_openings) = (watch::Sender::new(Seq(0)), watch::Sender::new(()));
         let access_token_ceiling = options.access_token_ceiling;
-        Ok(Self { dialect, access_token_ceiling, writer, reader, head })
+        Ok(Self { dialect, access_token_ceiling, writer, reader, head, session_openings })
     }
 
     /// Where single statements read.
@@ -83,6 +84,7 @@ impl Database {
             dialect: self.dialect,
             access_token_ceiling: self.access_token_ceiling,
             appended: None,
+            opened_session: false,
             borrowed: PhantomData,
         };
         let answer = work(&mut tx).await?;
@@ -92,6 +94,9 @@ impl Database {
         tx.inner.commit().await?;
         if let Some(seq) = tx.appended {
             self.publish(seq);
+        }
+        if tx.opened_session {
+            self.session_openings.send_replace(());
         }
         Ok(answer)
     }
@@ -116,6 +121,10 @@ impl Database {
 
     pub(crate) fn head_changes(&self) -> watch::Receiver<Seq> {
         self.head.subscribe()
+    }
+
+    pub(crate) fn session_openings(&self) -> watch::Receiver<()> {
+        self.session_openings.subscribe()
     }
 
     pub(crate) async fn close(&self) {
@@ -145,6 +154,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) access_token_ceiling: Duration,
     /// The last position that it has appended to the log.
     pub(crate) appended: Option<Seq>,
+    /// Whether it has opened a session.
+    pub(crate) opened_session: bool,
     /// What the work on it may borrow.
     borrowed: PhantomData<&'a ()>,
 }
@@ -196,6 +207,7 @@ async fn migrate(writer: &AnyPool) -> Result<()> {
     let migrator = Migrator::with_migrations(vec![
         migration(1, "core", include_str!("../migrations/0001_core.sql")),
         migration(2, "openid", include_str!("../migrations/0002_openid.sql")),
+        migration(3, "gateway", include_str!("../migrations/0003_gateway.sql")),
     ]);
     let mut tried = 0;
     loop {

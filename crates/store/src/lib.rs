@@ -38,8 +38,8 @@ pub use quotas::Quoted;
 pub use revocations::feed_streams::FeedStream;
 pub use revocations::log::Head;
 pub use revocations::{Receipt, Target};
-pub use sessions::Swept;
 pub use sessions::browser::{BrowserSignIn, SignedIn};
+pub use sessions::{SessionChange, Swept};
 pub use store::{Page, Store, StoreOptions};
 
 /// What every fallible method returns.

@@ -12,8 +12,10 @@ use crate::database::row::Cells;
 use crate::{Page, Result, Store};
 
 pub(crate) mod browser;
+mod changes;
 mod expiry;
 
+pub use changes::SessionChange;
 pub use expiry::Swept;
 
 /// What [`read`] reads.

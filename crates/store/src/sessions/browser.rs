@@ -256,6 +256,7 @@ pub(crate) async fn insert(
         .bind(idle_ms)
         .bind(idle.map(|idle| (session.created_at + idle).as_millis()))
         .bind(session.absolute_expires_at.as_millis());
+    tx.opened_session = true;
     tx.execute(insert).await.map(|_| ())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use menshen_domain::client::ClientPolicy;
-use menshen_store::{Page, Refreshed, Target};
+use menshen_store::{Page, Refreshed, SessionChange, Target};
 use menshen_token::{Reason, SessionId};
 use rstest::rstest;
 
@@ -114,4 +114,59 @@ async fn an_ended_session_is_remembered_for_30_days(
     // Its session has ended, but it has not.
     assert!(!scene.is_over(&offline, START).await);
     assert!(!scene.is_over(&live, START).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_copies_sessions_reads_every_beginning_and_every_end(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (ada, app) = scene.cast().await;
+    let mut openings = scene.store.session_openings();
+    let long_ago = scene.sign_in(&ada, &app, START - DAY).await.session;
+    let first = scene.sign_in(&ada, &app, START).await.session;
+    let second = scene.sign_in(&ada, &app, START).await.session;
+    assert!(openings.has_changed().expect("open"), "who waits is woken");
+    openings.mark_unchanged();
+    let at = START + Duration::from_mins(1);
+    scene.store.revoke(&Target::Session(long_ago.id), Reason::Logout, at).await.expect("ended");
+    let browser = scene.sign_in_browser(&ada, at).await.session;
+    assert!(openings.has_changed().expect("open"));
+
+    let mut changes = scene.store.session_changes(START, None, 100).await.expect("reads");
+    let paged = {
+        let mut paged = scene.store.session_changes(START, None, 1).await.expect("reads");
+        while let Some(last) = paged.last().copied() {
+            let more = scene.store.session_changes(last.at, Some(last.id), 1).await.expect("reads");
+            if more.is_empty() {
+                break;
+            }
+            paged.extend(more);
+        }
+        paged
+    };
+    assert_eq!(paged, changes);
+    changes.sort_by_key(|change| (change.at, change.lives_until));
+    let lives = |session: &menshen_domain::Session| SessionChange {
+        id: session.id,
+        at: session.created_at,
+        lives_until: Some(session.absolute_expires_at),
+    };
+    let mut expected = vec![
+        lives(&first),
+        lives(&second),
+        SessionChange { id: long_ago.id, at, lives_until: None },
+        lives(&browser),
+    ];
+    expected[..2].sort_by_key(|change| change.id);
+    changes[..2].sort_by_key(|change| change.id);
+    assert_eq!(changes, expected);
+
+    let mut live = scene.store.live_sessions(None, 2).await.expect("reads");
+    live.extend(scene.store.live_sessions(Some(live[1].0), 2).await.expect("reads"));
+    let mut expected =
+        [&first, &second, &browser].map(|session| (session.id, session.absolute_expires_at));
+    expected.sort_by_key(|(id, _)| id.to_string());
+    assert_eq!(live, expected);
 }
