@@ -1,1 +1,25 @@
 #![doc = include_str!("../README.md")]
+
+pub mod config;
+mod credentials;
+mod decision;
+mod doors;
+mod entropy;
+mod facts;
+mod gateway;
+mod host;
+mod identity;
+mod refusal;
+mod requirements;
+mod run;
+mod target;
+
+pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS};
+pub use entropy::{Entropy, SystemEntropy};
+pub use facts::{Facts, Scheme};
+pub use gateway::Gateway;
+pub use host::{Host, InvalidHost};
+pub use identity::{HeaderNames, Identity};
+pub use refusal::Refusal;
+pub use run::{Running, Start, StartError, run};
+pub use target::{AmbiguousTarget, Leniency, Target};

@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::output::HELP;
-use crate::{client, config, delivery, demo, key, revoke, serve, session, user};
+use crate::{client, config, delivery, demo, gateway, key, revoke, serve, session, user};
 
 /// Menshen: the token and session server whose logout logs out.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 enum Verb {
     /// Run the server
     Serve(serve::Args),
+    /// Run the gateway: the check in front of services that cannot be changed
+    Gateway(gateway::Args),
     /// Watch the whole story: sign in, refresh, sign out, and every token is dead
     Demo(demo::Args),
     /// Print every setting with its meaning, or check a file of them
@@ -65,6 +67,7 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Verb::Serve(args) => serve::run(args).await,
+            Verb::Gateway(args) => gateway::run(args).await,
             Verb::Demo(args) => demo::run(args).await,
             Verb::Config(args) => config::run(args),
             Verb::User(args) => user::run(args).await,

@@ -1,5 +1,7 @@
 //! `menshen serve`: the server, and what its operator is told when it opens.
 
+mod parent;
+
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +14,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::advice::Advise as _;
 use crate::database::{Settings, flag};
 use crate::output::{self, ACCENT, BAD, FAINT, STRONG, paint};
-use crate::parent;
 
 /// What `menshen serve` takes.
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,7 @@ impl Args {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let config = args.settings.resolve(args.flags())?;
     let stop = stop_signal(args.with_parent)?;
-    install_telemetry(&config);
+    install_telemetry(&config.log_level, config.log_format);
     let data = config.data.display().to_string();
     let running = start(config).await?;
     if args.json {
@@ -109,7 +110,7 @@ async fn start(config: Config) -> Result<Running> {
 }
 
 /// Waits for SIGINT, SIGTERM or, if so told, the end of the parent.
-fn stop_signal(with_parent: bool) -> Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal(with_parent: bool) -> Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     Ok(async move {

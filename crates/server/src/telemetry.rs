@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
-use crate::config::{Config, LogFormat};
+use crate::config::LogFormat;
 
 /// From half a millisecond to ten seconds: what a request or a revocation takes.
 const SECONDS: [f64; 14] =
@@ -28,14 +28,14 @@ const FORGET_GAUGES_AFTER: Duration = Duration::from_mins(5);
 
 /// Sends the log to standard error, and collects metrics. Once per process; later calls change
 /// nothing.
-pub fn install_telemetry(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log_level).unwrap_or_default();
+pub fn install_telemetry(level: &str, format: LogFormat) {
+    let filter = EnvFilter::try_new(level).unwrap_or_default();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     // An error means that a subscriber is installed already.
-    let _ = match config.log_format {
+    let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };

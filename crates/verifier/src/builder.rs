@@ -20,6 +20,7 @@ use crate::{Credentials, Policy, Verifier};
 pub struct VerifierBuilder {
     issuer: String,
     audience: Vec<String>,
+    any_audience: bool,
     credentials: Option<Credentials>,
     name: Option<String>,
     root_certificates: Vec<Vec<u8>>,
@@ -67,6 +68,7 @@ impl VerifierBuilder {
         Self {
             issuer,
             audience: Vec::new(),
+            any_audience: false,
             credentials: None,
             name: None,
             root_certificates: Vec::new(),
@@ -84,6 +86,14 @@ impl VerifierBuilder {
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.push(audience.into());
+        self
+    }
+
+    /// Takes tokens whoever they are meant for. Only for a gateway, which judges the audience
+    /// itself, route by route.
+    #[must_use]
+    pub fn any_audience(mut self) -> Self {
+        self.any_audience = true;
         self
     }
 
@@ -171,7 +181,7 @@ impl VerifierBuilder {
     pub fn start(self) -> Result<Verifier, BuildError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let http = self.http_client()?;
-        if self.audience.is_empty() {
+        if self.audience.is_empty() && !self.any_audience {
             return Err(BuildError::MissingAudience);
         }
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
@@ -201,7 +211,7 @@ impl VerifierBuilder {
     pub(crate) fn into_shared(self) -> Shared {
         let expected = Expectations {
             issuer: self.issuer,
-            audience: Some(self.audience),
+            audience: (!self.any_audience).then_some(self.audience),
             leeway: self.leeway,
         };
         let keys = KeyCache::new(self.cache_capacity, self.key_cooldown);

@@ -1,0 +1,72 @@
+//! The rules file: what it may say, read strictly. `docs/guide/gateway-rules.md` is its reference.
+
+mod file;
+mod lifetime;
+mod pattern;
+mod problem;
+mod rule;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use ipnet::IpNet;
+
+use crate::identity::HeaderNames;
+use crate::target::Leniency;
+
+pub use file::{Provider, Tls, Upstream};
+pub use pattern::{Case, HostPattern, PathPattern};
+pub use problem::Problem;
+pub use rule::{
+    Access, Authentication, Cors, Lists, Miss, RateBy, RateLimit, Requirements, Rule, Streams,
+    Unauthenticated,
+};
+
+/// Everything that one rules file says.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the reverse proxy listens; `None` without one.
+    pub listen: Option<SocketAddr>,
+    /// Certificate and key of the reverse proxy; `None` is plain HTTP.
+    pub tls: Option<Tls>,
+    /// Where proxies ask for decisions, and operators for health and metrics.
+    pub decisions: SocketAddr,
+    /// Proxies in front of ours whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The Menshen that issues the tokens; `None` when every rule is public or denies.
+    pub provider: Option<Provider>,
+    /// What the headers are called that tell services behind who asks.
+    pub identity: HeaderNames,
+    /// How paths are read.
+    pub paths: Leniency,
+    /// Services behind the reverse proxy, by name.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// In the order of the file; the first that fits decides.
+    pub rules: Vec<Rule>,
+}
+
+impl Config {
+    /// Reads a rules file.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Problem`] found, with its line.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| Problem::unreadable(path, &error))?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads the text of a rules file; `name` is what problems call it.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Problem`] found, with its line.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Problem> {
+        file::parse(name, text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

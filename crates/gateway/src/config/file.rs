@@ -1,0 +1,281 @@
+//! The form of the file, and what its parts must agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Method;
+use ipnet::IpNet;
+use menshen_verifier::Policy;
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+use url::Url;
+
+use super::pattern::Case;
+use super::problem::nearest;
+use super::rule::Streams;
+use super::{
+    Access, Authentication, Config, Cors, HostPattern, Lists, PathPattern, Problem, RateLimit,
+    Requirements, Rule, Unauthenticated, lifetime,
+};
+use crate::identity::HeaderNames;
+use crate::target::Leniency;
+
+/// Certificate and key of the reverse proxy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file with the private key.
+    pub private_key: PathBuf,
+}
+
+/// The Menshen that issues the tokens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// Its `iss`, letter by letter.
+    pub issuer: String,
+    /// The client that we are there, with the scope `gateway revocations:read`.
+    pub client_id: String,
+    /// File with the secret of that client; without it, `MENSHEN_GATEWAY_SECRET` holds it.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// PEM file with a root certificate to trust beside the well-known ones.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// Whether plain HTTP to another machine is permitted.
+    #[serde(default)]
+    pub plain_http: bool,
+    /// How old revocations may be; 5 seconds without it.
+    #[serde(default = "five_seconds", deserialize_with = "lifetime::duration")]
+    pub max_staleness: Duration,
+}
+
+/// A service behind the reverse proxy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Where it is; a path is put before the path of each request.
+    pub url: Url,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    tls: Option<Tls>,
+    #[serde(default = "decisions")]
+    decisions: SocketAddr,
+    #[serde(default)]
+    trusted_proxies: Vec<IpNet>,
+    #[serde(default)]
+    ignore_case: bool,
+    #[serde(default)]
+    provider: Option<Provider>,
+    #[serde(default)]
+    identity: HeaderNames,
+    #[serde(default)]
+    paths: Leniency,
+    #[serde(default, rename = "upstream")]
+    upstreams: BTreeMap<String, Upstream>,
+    #[serde(default, rename = "rule")]
+    rules: Vec<Spanned<RuleFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    name: Spanned<String>,
+    hosts: Vec<HostPattern>,
+    paths: Vec<PathPattern>,
+    #[serde(default, deserialize_with = "methods")]
+    methods: Vec<Method>,
+    #[serde(default)]
+    access: AccessFile,
+    #[serde(default)]
+    authenticate: BTreeSet<Authentication>,
+    #[serde(default)]
+    unauthenticated: Unauthenticated,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    acr: Vec<String>,
+    #[serde(default, deserialize_with = "lifetime::optional")]
+    max_age: Option<Duration>,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    lists: Lists,
+    #[serde(default, deserialize_with = "policy")]
+    when_stale: Policy,
+    #[serde(default)]
+    rate_limit: Option<RateLimit>,
+    #[serde(default)]
+    cors: Option<Cors>,
+    #[serde(default)]
+    upstream: Option<Spanned<String>>,
+    #[serde(default)]
+    streams: Streams,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AccessFile {
+    #[default]
+    Authenticated,
+    Public,
+    Deny,
+}
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
+    let file: File = toml::from_str(text)
+        .map_err(|error| Problem::at(name, text, error.span(), error.message().to_owned()))?;
+    let problem = |span, what: String| Problem::at(name, text, Some(span), what);
+    let mut names = BTreeSet::new();
+    let mut rules = Vec::with_capacity(file.rules.len());
+    for spanned in &file.rules {
+        let rule = spanned.get_ref();
+        if !names.insert(rule.name.get_ref().clone()) {
+            let what = format!("two rules are called `{}`", rule.name.get_ref());
+            return Err(problem(rule.name.span(), what));
+        }
+        let upstream = rule.upstream.as_ref();
+        if let Some(unknown) = upstream.filter(|name| !file.upstreams.contains_key(name.get_ref()))
+        {
+            let known: Vec<&str> = file.upstreams.keys().map(String::as_str).collect();
+            let meant = nearest(unknown.get_ref(), &known);
+            let hint = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let what = format!("there is no [upstream.{}]{hint}", unknown.get_ref());
+            return Err(problem(unknown.span(), what));
+        }
+        contradiction(rule, file.provider.is_some())
+            .map_or(Ok(()), |what| Err(problem(rule.name.span(), what)))?;
+        let line = text[..rule.name.span().start].matches('\n').count() + 1;
+        let case = if file.ignore_case { Case::Ignored } else { Case::Sensitive };
+        rules.push(rule.read(line, case));
+    }
+    Ok(Config {
+        listen: file.listen,
+        tls: file.tls,
+        decisions: file.decisions,
+        trusted_proxies: file.trusted_proxies,
+        provider: file.provider,
+        identity: file.identity,
+        paths: file.paths,
+        upstreams: file.upstreams,
+        rules,
+    })
+}
+
+/// What a rule says that cannot be meant.
+fn contradiction(rule: &RuleFile, has_provider: bool) -> Option<String> {
+    let name = rule.name.get_ref();
+    let says = |what: &str| Some(format!("rule `{name}` {what}"));
+    if rule.hosts.is_empty() || rule.paths.is_empty() {
+        return says("is about no host or no path, so it never applies");
+    }
+    if let Some(cors) = &rule.cors
+        && cors.credentials
+        && cors.origins.iter().any(|origin| origin == "*")
+    {
+        return says("lets scripts of every site send cookies: name the origins");
+    }
+    let requires = !rule.authenticate.is_empty()
+        || !rule.scopes.is_empty()
+        || !rule.roles.is_empty()
+        || !rule.acr.is_empty()
+        || rule.max_age.is_some()
+        || !rule.audiences.is_empty();
+    match rule.access {
+        AccessFile::Public if requires => says("is public, and requires something"),
+        AccessFile::Deny if requires => says("lets nobody in, and requires something"),
+        AccessFile::Authenticated if rule.authenticate.is_empty() => says(
+            "names no way to authenticate; write `authenticate = [\"bearer\"]`, or `access = \"public\"`",
+        ),
+        AccessFile::Authenticated if !has_provider => says("needs a [provider]"),
+        AccessFile::Authenticated if rule.audiences.is_empty() => says(
+            "names no audience, so a token for any other API would be taken; write \
+             `audiences = [\"https://api.example.com\"]`",
+        ),
+        AccessFile::Public | AccessFile::Deny | AccessFile::Authenticated => None,
+    }
+}
+
+impl RuleFile {
+    fn read(&self, line: usize, case: Case) -> Rule {
+        let access = match self.access {
+            AccessFile::Public => Access::Public,
+            AccessFile::Deny => Access::Deny,
+            AccessFile::Authenticated => Access::Authenticated(Requirements {
+                authenticate: self.authenticate.clone(),
+                unauthenticated: self.unauthenticated,
+                scopes: self.scopes.clone(),
+                roles: self.roles.clone(),
+                acr: self.acr.clone(),
+                max_age: self.max_age,
+                audiences: self.audiences.clone(),
+                lists: self.lists,
+                when_stale: self.when_stale,
+            }),
+        };
+        Rule {
+            name: self.name.get_ref().clone(),
+            line,
+            hosts: self.hosts.clone(),
+            paths: self.paths.clone(),
+            methods: self.methods.clone(),
+            case,
+            access,
+            rate_limit: self.rate_limit,
+            cors: self.cors.clone(),
+            upstream: self.upstream.as_ref().map(|name| name.get_ref().clone()),
+            streams: self.streams,
+        }
+    }
+}
+
+fn methods<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Method>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    let parsed = names.iter().map(|name| match name.parse::<Method>() {
+        Ok(method) if name.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(method),
+        _ => Err(de::Error::custom(format!("`{name}` is no method; write `GET`, in capitals"))),
+    });
+    parsed.collect()
+}
+
+/// `introspect`, `refuse`, or `{ allow_for = "30s" }`.
+fn policy<'de, D: Deserializer<'de>>(from: D) -> Result<Policy, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct AllowFor {
+        #[serde(deserialize_with = "lifetime::duration")]
+        allow_for: Duration,
+    }
+    let written = toml::Value::deserialize(from)?;
+    match &written {
+        toml::Value::String(text) if text == "introspect" => Ok(Policy::Introspect),
+        toml::Value::String(text) if text == "refuse" => Ok(Policy::Refuse),
+        toml::Value::Table(table) => match AllowFor::deserialize(table.clone()) {
+            Ok(allow) => Ok(Policy::AllowFor(allow.allow_for)),
+            Err(error) => Err(de::Error::custom(error.message())),
+        },
+        _ => Err(de::Error::custom(
+            "write `\"introspect\"`, `\"refuse\"` or `{ allow_for = \"30s\" }`",
+        )),
+    }
+}
+
+const fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+const fn decisions() -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9180)
+}

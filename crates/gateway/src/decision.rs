@@ -1,0 +1,164 @@
+//! The only judge: facts of a request in, a decision out.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::config::{Access, Miss, Requirements, Rule, Unauthenticated};
+use crate::credentials::{self, Presented};
+use crate::gateway::{Gateway, Rules};
+use crate::requirements;
+use crate::{Facts, Host, Identity, Refusal, Target};
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// It may go on.
+    Allow(Box<Allowed>),
+    /// It may not.
+    Refuse(Refusal),
+    /// Its browser is to be sent to this address, on the same host, to sign in.
+    Redirect(String),
+}
+
+/// A request that may go on.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    /// The name of the rule that let it through.
+    pub rule: String,
+    /// Who asks; `None` where everybody may.
+    pub identity: Option<Identity>,
+    /// What to ask the service behind for.
+    pub target: Target,
+    /// What the service behind is told. Whatever the client sent that could be taken for one of
+    /// these is to be removed first: [`crate::HeaderNames::strip`].
+    pub headers: HeaderMap,
+    /// Headers of the client that are ours and not for the service behind.
+    pub withheld: Vec<HeaderName>,
+    /// What is to be added to the answer.
+    pub answer: HeaderMap,
+}
+
+/// The headers by which frameworks let a client change method or path after the fact.
+const OVERRIDING: [&str; 5] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+impl Gateway {
+    /// Judges one request.
+    pub async fn decide(&self, facts: &Facts) -> Decision {
+        let rules = self.rules();
+        let (target, rule) = match about(&rules, facts) {
+            Ok(found) => found,
+            Err(refusal) => return Decision::Refuse(refusal),
+        };
+        match self.judge(rule, facts, &target).await {
+            Ok(allowed) => Decision::Allow(Box::new(allowed)),
+            Err(Refusal::Unauthenticated { .. } | Refusal::InsufficientAuthentication { .. })
+                if wants_login(rule, facts) =>
+            {
+                Decision::Redirect(login_address(&target))
+            }
+            Err(refusal) => Decision::Refuse(refusal),
+        }
+    }
+
+    async fn judge(&self, rule: &Rule, facts: &Facts, target: &Target) -> Result<Allowed, Refusal> {
+        let identity = match &rule.access {
+            Access::Deny => return Err(Refusal::Denied),
+            Access::Public => None,
+            Access::Authenticated(required) => Some(self.identify(required, facts, target).await?),
+        };
+        let rules = self.rules();
+        let headers = rules.config.identity.telling(identity.as_ref(), &self.request_id());
+        Ok(Allowed {
+            rule: rule.name.clone(),
+            identity,
+            target: target.clone(),
+            headers,
+            withheld: Vec::new(),
+            answer: HeaderMap::new(),
+        })
+    }
+
+    async fn identify(
+        &self,
+        required: &Requirements,
+        facts: &Facts,
+        target: &Target,
+    ) -> Result<Identity, Refusal> {
+        let presented = Presented::read(facts, target, required)?;
+        let identity = credentials::authenticate(self, &presented, facts, required).await?;
+        requirements::met(required, &identity, self.now())?;
+        Ok(identity)
+    }
+}
+
+/// The rule that a request falls under, and its target.
+pub(crate) fn about<'a>(rules: &'a Rules, facts: &Facts) -> Result<(Target, &'a Rule), Refusal> {
+    let host: Host = facts.host.parse()?;
+    let target = Target::parse(&facts.target, rules.config.paths)?;
+    let overriding = facts.headers.keys().find(|name| {
+        OVERRIDING.iter().any(|known| name.as_str().replace('_', "-").as_str() == *known)
+    });
+    if let Some(name) = overriding {
+        return Err(Refusal::OverridingHeader(name.clone()));
+    }
+    let fits = |rule: &&Rule| rule.misses(&host, &target, &facts.method).is_none();
+    let rule = rules.config.rules.iter().find(fits).ok_or(Refusal::NoRule)?;
+    Ok((target, rule))
+}
+
+/// Why each rule before the one that decided is not about a request.
+pub(crate) fn misses(rules: &Rules, facts: &Facts) -> Vec<(String, Option<Miss>)> {
+    let (Ok(host), Ok(target)) =
+        (facts.host.parse::<Host>(), Target::parse(&facts.target, rules.config.paths))
+    else {
+        return Vec::new();
+    };
+    let judged = rules
+        .config
+        .rules
+        .iter()
+        .map(|rule| (rule.name.clone(), rule.misses(&host, &target, &facts.method)));
+    let mut found = Vec::new();
+    for (name, miss) in judged {
+        found.push((name, miss));
+        if miss.is_none() {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether a browser navigates here, and the rule would have it sign in. A script that fetches
+/// cannot sign in, and gets 401.
+fn wants_login(rule: &Rule, facts: &Facts) -> bool {
+    let Access::Authenticated(required) = &rule.access else { return false };
+    if required.unauthenticated != Unauthenticated::Login || facts.method != Method::GET {
+        return false;
+    }
+    let says = |name: &str, value: &str| {
+        facts.headers.get(name).map(HeaderValue::as_bytes) == Some(value.as_bytes())
+    };
+    if facts.headers.contains_key("sec-fetch-mode") {
+        return says("sec-fetch-mode", "navigate");
+    }
+    let accept = facts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Where a browser signs in, to come back to where it was.
+fn login_address(target: &Target) -> String {
+    let back: String =
+        url::form_urlencoded::byte_serialize(target.to_string().as_bytes()).collect();
+    format!("{LOGIN_PATH}?return_to={back}")
+}
+
+/// Where the gateway's own endpoints are, on every host that it guards.
+pub const OWN_PATHS: &str = "/.menshen/";
+
+/// Where a browser is sent to sign in.
+pub const LOGIN_PATH: &str = "/.menshen/login";

@@ -1,0 +1,17 @@
+//! The doors: each turns what its protocol says into facts, and a decision into what its protocol
+//! wants. No door decides.
+
+mod health;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::Gateway;
+
+/// What is served to proxies and operators, on an address that clients cannot reach.
+pub(crate) fn decisions(gateway: &Gateway) -> Router {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(gateway.clone())
+}

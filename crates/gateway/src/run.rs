@@ -1,0 +1,148 @@
+//! A gateway with its listeners: started from a rules file, reloaded, stopped.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use menshen_token::Clock;
+use menshen_verifier::{BuildError, Credentials, Verifier};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Problem, Provider};
+use crate::{Entropy, Gateway, doors};
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// The rules file, read again by [`Running::reload`].
+    pub rules: PathBuf,
+    /// The secret of the client that the gateway is at the provider.
+    pub client_secret: Option<String>,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The rules file does not hold.
+    #[error(transparent)]
+    Rules(#[from] Problem),
+    /// The secret of the gateway's client is not there.
+    #[error("the secret of client {0} is not given")]
+    MissingSecret(String),
+    /// A file that the rules file names cannot be read.
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] std::io::Error),
+    /// The provider's tokens cannot be verified.
+    #[error("cannot verify tokens of {0}: {1}")]
+    Verifier(String, #[source] BuildError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where decisions are asked for.
+    pub decisions: SocketAddr,
+    /// Where the reverse proxy listens; `None` without one.
+    pub proxy: Option<SocketAddr>,
+    gateway: Gateway,
+    rules: PathBuf,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts a gateway. It accepts nothing that needs the provider before keys and a first snapshot
+/// of the revocations have arrived.
+///
+/// # Errors
+///
+/// [`StartError`]; that the provider cannot be reached is none.
+pub async fn run(start: Start) -> Result<Running, StartError> {
+    let config = Config::read(&start.rules)?;
+    let verifier = match &config.provider {
+        Some(provider) => Some(verifier(provider, start.client_secret, &start.clock)?),
+        None => None,
+    };
+    let (decisions_at, proxy_at) = (config.decisions, config.listen);
+    let gateway = Gateway::new(config, verifier, start.clock, start.entropy);
+    let (stop, stopped) = watch::channel(false);
+    let listener = listen(decisions_at).await?;
+    let decisions = listener.local_addr().map_err(|e| StartError::Listen(decisions_at, e))?;
+    let tasks = vec![tokio::spawn(serve(listener, doors::decisions(&gateway), stopped))];
+    Ok(Running { decisions, proxy: proxy_at, gateway, rules: start.rules, stop, tasks })
+}
+
+impl Running {
+    /// Reads the rules file again. Requests under way end by the old rules; listeners and the
+    /// provider stay as they are until the next start.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`]; the rules in force then stay.
+    pub fn reload(&self) -> Result<(), Problem> {
+        self.gateway.replace_rules(Config::read(&self.rules)?);
+        Ok(())
+    }
+
+    /// The gateway itself.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Stops listening, and waits for requests under way.
+    pub async fn shut_down(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+fn verifier(
+    provider: &Provider,
+    secret: Option<String>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Verifier, StartError> {
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| StartError::File(path.clone(), error))
+    };
+    let from_file = provider.client_secret_file.as_ref().map(read).transpose()?;
+    let secret = from_file.map(|text| text.trim().to_owned()).or(secret);
+    let secret = secret.ok_or_else(|| StartError::MissingSecret(provider.client_id.clone()))?;
+    let mut builder = Verifier::builder(provider.issuer.clone())
+        .any_audience()
+        .credentials(Credentials::client(provider.client_id.clone(), secret))
+        .max_staleness(provider.max_staleness)
+        .clock(Arc::clone(clock));
+    if let Some(ca) = &provider.ca {
+        builder = builder.root_certificate(read(ca)?);
+    }
+    if provider.plain_http {
+        builder = builder.allow_plain_http();
+    }
+    builder.start().map_err(|error| StartError::Verifier(provider.issuer.clone(), error))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    let until = async move {
+        // An error means that whoever could stop us is gone.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+        tracing::error!(error = %error, "a listener ended");
+    }
+}

@@ -1,0 +1,155 @@
+//! `menshen gateway`: the check in front of services, as a process of its own.
+
+mod check;
+mod explain;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use menshen_gateway::{Running, Start, StartError, SystemEntropy};
+use menshen_token::SystemClock;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::advice::Advise as _;
+use crate::output::{self, STRONG, paint};
+use crate::serve;
+
+/// What `menshen gateway` takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Default is deny: what no rule lets in stays out. SIGHUP reads the rules again.
+
+Examples:
+  menshen gateway --rules gateway.toml
+  menshen gateway check --rules gateway.toml
+  menshen gateway explain GET https://api.example.com/orders -H 'Authorization: Bearer ..'"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    rules: Rules,
+    /// What a line of the log looks like
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+    /// Print one line of JSON when ready, instead of the welcome
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input is closed, as it is when the process that started us is gone
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+/// Which rules.
+#[derive(Clone, Debug, clap::Args)]
+struct Rules {
+    /// The rules file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "gateway.toml",
+        env = "MENSHEN_GATEWAY_RULES"
+    )]
+    rules: PathBuf,
+    /// The secret of the client that the gateway is at the provider
+    #[arg(long, hide = true, env = "MENSHEN_GATEWAY_SECRET", hide_env_values = true)]
+    client_secret: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl From<LogFormat> for menshen_server::config::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read a rules file and say what is wrong with it, or what it says
+    Check {
+        #[command(flatten)]
+        rules: Rules,
+    },
+    /// Say which rule decides about a request, and why
+    Explain(explain::Args),
+}
+
+/// Does what `menshen gateway` was asked.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    match args.verb {
+        None => serve(args).await,
+        Some(Verb::Check { rules }) => check::run(&rules.rules),
+        Some(Verb::Explain(args)) => explain::run(args).await,
+    }
+}
+
+async fn serve(args: Args) -> Result<()> {
+    let stop = serve::stop_signal(args.with_parent)?;
+    let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
+    menshen_server::install_telemetry(&args.log_level, args.log_format.into());
+    let running = start(args.rules).await?;
+    if args.json {
+        let line = serde_json::json!({
+            "decisions": running.decisions.to_string(),
+            "proxy": running.proxy.map(|address| address.to_string()),
+        });
+        anstream::println!("{line}");
+    } else {
+        welcome(&running);
+    }
+    tokio::select! {
+        () = stop => {}
+        () = reload(&running, hangup) => {}
+    }
+    running.shut_down().await;
+    Ok(())
+}
+
+async fn start(from: Rules) -> Result<Running> {
+    let Rules { rules, client_secret } = from;
+    let clock = Arc::new(SystemClock::new());
+    let entropy = Arc::new(SystemEntropy);
+    let started = menshen_gateway::run(Start { rules, client_secret, clock, entropy }).await;
+    let advice = match &started {
+        Err(StartError::MissingSecret(_)) => {
+            "client_secret_file in [provider], or MENSHEN_GATEWAY_SECRET"
+        }
+        Err(StartError::Rules(_)) => "menshen gateway check --rules FILE, until it is content",
+        _ => return started.context("failed to start the gateway"),
+    };
+    started.context("failed to start the gateway").advise(advice)
+}
+
+/// Reads the rules again at each SIGHUP; rules that do not hold change nothing.
+async fn reload(running: &Running, mut hangup: tokio::signal::unix::Signal) {
+    while hangup.recv().await.is_some() {
+        match running.reload() {
+            Ok(()) => output::done("the rules were read again"),
+            Err(problem) => anstream::eprintln!("the rules stay as they were: {problem}"),
+        }
+    }
+}
+
+fn welcome(running: &Running) {
+    anstream::println!("\n{} is ready.\n", paint(STRONG, "Menshen gateway"));
+    output::facts(&[("decisions", &format!("http://{}", running.decisions))]);
+    if let Some(proxy) = running.proxy {
+        output::facts(&[("proxy", &proxy.to_string())]);
+    }
+    anstream::println!();
+}
