@@ -178,14 +178,14 @@ impl ClaimRule {
         named && sourced && !self.places.is_empty()
     }
 
-    fn value(&self, user: &User, client: &Client, session: &Session) -> Option<Value> {
+    fn value(&self, user: &User, client: &Client, session: Option<&Session>) -> Option<Value> {
         let Some(from) = self.from.as_deref() else { return self.value.clone() };
         match from {
             "user.id" => Some(user.id.as_str().into()),
             "user.username" => Some(user.username.as_str().into()),
             "user.roles" => Some(user.roles.clone().into()),
             "client.id" => Some(client.id.as_str().into()),
-            "session.id" => Some(session.id.to_string().into()),
+            "session.id" => session.map(|session| session.id.to_string().into()),
             _ => of_user(user, from.strip_prefix("user.claims.")?),
         }
     }
@@ -193,12 +193,12 @@ impl ClaimRule {
 
 const SOURCES: [&str; 5] = ["user.id", "user.username", "user.roles", "client.id", "session.id"];
 
-/// The claims that a client's policy puts in a place.
+/// The claims that a client's policy puts in a place. Some tokens have no session behind them.
 pub fn mapped(
     place: ClaimPlace,
     user: &User,
     client: &Client,
-    session: &Session,
+    session: Option<&Session>,
 ) -> Map<String, Value> {
     let rules = client.policy.claims.iter().filter(|rule| rule.places.contains(&place));
     let found =

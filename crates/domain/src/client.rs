@@ -41,6 +41,10 @@ pub struct Client {
     pub disabled_at: Option<Timestamp>,
 }
 
+/// The scope value that makes a confidential client a gateway. In a token it opens nothing: what
+/// counts is that the client has proved who it is.
+pub const GATEWAY_SCOPE: &str = "gateway";
+
 impl Client {
     /// A public client that says nothing about itself.
     pub fn new(id: ClientId, name: String, policy: ClientPolicy, created_at: Timestamp) -> Self {
@@ -64,6 +68,11 @@ impl Client {
             Some(method) => method != AuthMethod::None,
             None => self.secret_hash.is_some(),
         }
+    }
+
+    /// Whether it stands in front of APIs, and may turn what people show it into tokens for them.
+    pub fn is_gateway(&self) -> bool {
+        self.is_confidential() && self.policy.scope.contains(GATEWAY_SCOPE)
     }
 
     /// Whether a code must be bound to a challenge (RFC 7636): always for a client that cannot

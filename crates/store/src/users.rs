@@ -96,7 +96,7 @@ impl Store {
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }
-                    if latest.grants == 0 {
+                    if !latest.lives(now) {
                         return revocations::nothing_left(tx).await.map(Some);
                     }
                     revocations::raise_cut_off(tx, id, before).await?;

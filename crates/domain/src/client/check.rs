@@ -8,7 +8,9 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::address::{self, Address};
-use super::{AuthMethod, ClientMetadata, ClientPolicy, SecurityProfile, SubjectType};
+use super::{
+    AuthMethod, ClientMetadata, ClientPolicy, GATEWAY_SCOPE, SecurityProfile, SubjectType,
+};
 
 /// Why metadata make no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,19 +110,21 @@ const PASSWORD: &str = "password";
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// Every grant type that a client may register for.
-const GRANT_TYPES: [&str; 8] = [
+const GRANT_TYPES: [&str; 10] = [
     CODE,
     "refresh_token",
     CLIENT_CREDENTIALS,
     "urn:ietf:params:oauth:grant-type:device_code",
     "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:menshen:params:oauth:grant-type:basic",
+    "urn:menshen:params:oauth:grant-type:digest",
     IMPLICIT,
     PASSWORD,
 ];
 
-/// The scope values of endpoints that know users by their id.
-const OWN_SCOPES: [&str; 3] = ["account", "admin", "revocations:read"];
+/// The scope values of what knows users by their id.
+const OWN_SCOPES: [&str; 4] = ["account", "admin", "revocations:read", GATEWAY_SCOPE];
 
 /// How many of one kind.
 const MOST: usize = 32;

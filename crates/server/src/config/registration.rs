@@ -1,5 +1,6 @@
 //! The settings of dynamic client registration.
 
+use menshen_domain::client::GATEWAY_SCOPE;
 use menshen_token::Scope;
 
 use super::ConfigError;
@@ -47,7 +48,7 @@ fn mode(text: &str) -> Result<RegistrationMode, String> {
 /// Nobody administers anything for having asked.
 fn scope(text: &str) -> Result<Scope, String> {
     let scope: Scope = text.parse().map_err(|_| "scope values separated by spaces".to_owned())?;
-    let reserved = ["admin", "revocations:read", "register"];
+    let reserved = ["admin", "revocations:read", "register", GATEWAY_SCOPE];
     match reserved.into_iter().find(|value| scope.contains(value)) {
         Some(value) => Err(format!("without {value}")),
         None => Ok(scope),

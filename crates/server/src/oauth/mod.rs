@@ -5,6 +5,7 @@ pub(crate) mod authorize_challenge;
 mod client_auth;
 pub(crate) mod device_authorization;
 pub(crate) mod discovery;
+mod gateway;
 mod id_token_hint;
 pub(crate) mod introspect;
 pub(crate) mod jwks;

@@ -88,7 +88,7 @@ impl Bearer {
         if client.policy.first_party {
             claims.extend(claim::beyond_standard(user));
         }
-        claims.extend(claim::mapped(ClaimPlace::Userinfo, user, client, session));
+        claims.extend(claim::mapped(ClaimPlace::Userinfo, user, client, Some(session)));
         claims.retain(|name, _| !AccessToken::RESERVED_CLAIMS.contains(&name.as_str()));
         if client.policy.first_party && !user.roles.is_empty() {
             claims.insert("roles".to_owned(), user.roles.clone().into());

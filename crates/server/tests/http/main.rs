@@ -20,6 +20,7 @@ mod end_session;
 mod feed;
 mod forged_tokens;
 mod forgot_password;
+mod gateway_basic;
 mod harness;
 mod introspect;
 mod jwt_bearer;

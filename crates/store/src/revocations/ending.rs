@@ -9,7 +9,7 @@ use super::{Receipt, append, longest, nothing_left};
 use crate::codes::issuing;
 use crate::database::row::Cells;
 use crate::database::{Statement, Tx};
-use crate::{Result, device_authorizations, logout_deliveries};
+use crate::{Result, device_authorizations, logout_deliveries, sessionless_tokens};
 
 /// What is ended together.
 #[derive(Clone, Debug)]
@@ -47,7 +47,8 @@ pub(crate) async fn end(
     let queued = logout_deliveries::queue(tx, covered, reason, now).await?;
     let (sessions, grants) = close(tx, covered, reason, now).await?;
     // A client has tokens that belong to no grant: those it got for itself.
-    if sessions + grants == 0 && !matches!(covered, Covered::Client(_)) {
+    let live = sessions + grants > 0 || latest.lives(now);
+    if !live && !matches!(covered, Covered::Client(_)) {
         return nothing_left(tx).await;
     }
     for (grant_id, access_expires_at) in unnamed {
@@ -111,12 +112,20 @@ pub(crate) async fn end_expired(
 
 /// The latest instants over what is about to end.
 pub(crate) struct Latest {
-    /// Of the live grants, the latest issue time of an access token.
+    /// Of the live grants, and of what a user got without one, the latest issue time of an access
+    /// token.
     pub(crate) issued_at: Timestamp,
     /// And the latest expiry.
     pub(crate) access_expires_at: Timestamp,
     /// How many grants live.
     pub(crate) grants: u64,
+}
+
+impl Latest {
+    /// Whether there is a token that a rule has to reach.
+    pub(crate) fn lives(&self, now: Timestamp) -> bool {
+        self.grants > 0 || self.access_expires_at + MAX_LEEWAY > now
+    }
 }
 
 impl Latest {
@@ -165,6 +174,7 @@ async fn append_rule(
         },
         Covered::User(id) => {
             raise_cut_off(tx, id, cut_off).await?;
+            sessionless_tokens::forget(tx, id).await?;
             Revocation::UserBefore(id.clone(), cut_off)
         }
         Covered::Client(id) => {
@@ -231,11 +241,18 @@ async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
     let row = covered.statement(sql, covered.grants()).fetch_one(tx.db()).await?;
     let mut cells = Cells::of(&row, "grants");
     let long_ago = Timestamp::from_millis(i64::MIN);
-    Ok(Latest {
+    let mut latest = Latest {
         issued_at: cells.optional_instant()?.unwrap_or(long_ago),
         access_expires_at: cells.optional_instant()?.unwrap_or(long_ago),
         grants: cells.count()?,
-    })
+    };
+    if let Covered::User(id) = covered
+        && let Some((issued_at, expires_at)) = sessionless_tokens::latest(tx, id).await?
+    {
+        latest.issued_at = latest.issued_at.max(issued_at);
+        latest.access_expires_at = latest.access_expires_at.max(expires_at);
+    }
+    Ok(latest)
 }
 
 /// The live grants of which there are tokens that the rule does not name, and when those expire:

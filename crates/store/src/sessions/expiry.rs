@@ -185,6 +185,7 @@ const KEPT: &[Kept] = &[
     kept("device_authorizations", "device_code_hash", "expires_at_ms", CODE),
     kept("mailed_links", "hash", "expires_at_ms", Duration::ZERO),
     kept("exchanged_grants", "grant_id", "expires_at_ms", GRACE),
+    kept("sessionless_tokens", "user_id", "expires_at_ms", GRACE),
     kept("opaque_tokens", "hash", "expires_at_ms", DAY),
     kept("logout_deliveries", "id", "finished_at_ms", MEMORY),
     kept("consumed", "(kind, value)", "expires_at_ms", Duration::ZERO),

@@ -12,6 +12,7 @@ mod parallel;
 mod refreshes;
 mod revocations;
 mod scene;
+mod sessionless_tokens;
 mod sessions;
 mod upkeep;
 mod users;

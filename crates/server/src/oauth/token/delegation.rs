@@ -52,7 +52,8 @@ pub(super) async fn answer(
     let issued = app.store.derive(grant_id, subject.expires_at, app.now()).await?;
     let issued = issued.ok_or(worthless(None))?;
     let narrowing = Narrowing { scope: Some(scope), audience: Some(audience.clone()), proof: None };
-    let custom = claim::mapped(ClaimPlace::AccessToken, &issued.user, client, &issued.session);
+    let custom =
+        claim::mapped(ClaimPlace::AccessToken, &issued.user, client, Some(&issued.session));
     let token = AccessToken {
         audience,
         client_id: client.id.clone(),

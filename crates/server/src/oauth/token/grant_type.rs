@@ -19,10 +19,12 @@ pub(crate) enum GrantType {
     JwtBearer,
     /// RFC 6749 section 4.3, which OAuth 2.1 dropped.
     Password,
+    /// HTTP Basic, as it comes to a gateway (RFC 6749 section 4.5).
+    Basic,
 }
 
 impl GrantType {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
@@ -30,6 +32,7 @@ impl GrantType {
         Self::TokenExchange,
         Self::JwtBearer,
         Self::Password,
+        Self::Basic,
     ];
 
     /// The name on the wire.
@@ -42,6 +45,7 @@ impl GrantType {
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::Password => "password",
+            Self::Basic => "urn:menshen:params:oauth:grant-type:basic",
         }
     }
 
@@ -60,6 +64,7 @@ impl GrantType {
             Self::JwtBearer => {
                 !policy.trusted_issuers.is_empty() && metadata.allows_grant_type(self.as_str())
             }
+            Self::Basic => client.is_gateway() && metadata.allows_grant_type(self.as_str()),
             _ => metadata.allows_grant_type(self.as_str()),
         }
     }

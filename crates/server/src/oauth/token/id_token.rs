@@ -58,7 +58,7 @@ impl IdToken<'_> {
             // Nothing else comes with it that could be asked (OpenID Connect Core 1.0 section 5.4).
             claims.extend(claim::released_by(&grant.scope, user));
         }
-        claims.extend(claim::mapped(ClaimPlace::IdToken, user, self.client, self.session));
+        claims.extend(claim::mapped(ClaimPlace::IdToken, user, self.client, Some(self.session)));
         claims.retain(|name, _| !AccessToken::RESERVED_CLAIMS.contains(&name.as_str()));
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set("iss", app.config.issuer().into());

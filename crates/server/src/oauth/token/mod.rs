@@ -11,7 +11,7 @@ pub(crate) mod id_token;
 mod jwt_bearer;
 mod password;
 mod refresh_token;
-mod resource;
+pub(super) mod resource;
 pub(crate) mod response;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,7 @@ use axum::response::Response;
 
 use self::grant_type::GrantType;
 use super::client_auth;
+use super::gateway::basic;
 use crate::app::App;
 use crate::client_cache::Known;
 use crate::error::OAuthError;
@@ -32,11 +33,11 @@ use crate::sender;
 pub(crate) const PATH: &str = "/token";
 
 /// A token request whose client is known.
-struct TokenRequest<'a> {
-    app: &'a App,
-    client: Known,
+pub(super) struct TokenRequest<'a> {
+    pub(super) app: &'a App,
+    pub(super) client: Known,
     headers: &'a HeaderMap,
-    form: &'a Form,
+    pub(super) form: &'a Form,
     peer: SocketAddr,
 }
 
@@ -68,5 +69,6 @@ pub(crate) async fn post(
         GrantType::TokenExchange => exchange::answer(&request).await,
         GrantType::JwtBearer => jwt_bearer::answer(&request).await,
         GrantType::Password => password::answer(&request).await,
+        GrantType::Basic => basic::answer(&request).await,
     }
 }

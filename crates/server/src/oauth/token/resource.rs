@@ -14,7 +14,9 @@ use crate::oauth::authorize::request;
 /// # Errors
 ///
 /// [`OAuthError::InvalidTarget`].
-pub(super) fn named(request: &TokenRequest<'_>) -> Result<Option<Vec<String>>, OAuthError> {
+pub(in crate::oauth) fn named(
+    request: &TokenRequest<'_>,
+) -> Result<Option<Vec<String>>, OAuthError> {
     if request.form.all("resource").next().is_none() {
         return Ok(None);
     }
@@ -39,7 +41,11 @@ pub(super) fn check(
 }
 
 /// What of a scope means something to these: the values of other resources are left out.
-pub(super) fn scope_at(audience: &[String], scope: Scope, policy: &ClientPolicy) -> Scope {
+pub(in crate::oauth) fn scope_at(
+    audience: &[String],
+    scope: Scope,
+    policy: &ClientPolicy,
+) -> Scope {
     let resources = &policy.resources;
     if !audience.iter().any(|named| resources.contains_key(named)) {
         return scope;

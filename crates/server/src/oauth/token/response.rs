@@ -121,7 +121,7 @@ pub(crate) fn access_token(app: &App, issued: &Issued, narrowing: Narrowing) -> 
     let custom = if client.policy.claims.is_empty() {
         claim::beyond_standard(user)
     } else {
-        claim::mapped(ClaimPlace::AccessToken, user, client, session)
+        claim::mapped(ClaimPlace::AccessToken, user, client, Some(session))
     };
     AccessToken {
         key_id: unsigned(),
@@ -193,6 +193,18 @@ pub(crate) async fn of_token(
     extras: Extras,
 ) -> Result<Response, OAuthError> {
     let written = write(app, client, &mut token).await?;
+    Ok(answer(app, &token, &written, &extras))
+}
+
+/// Like [`of_token`], but signed whatever the client's other tokens look like.
+pub(in crate::oauth) async fn of_signed_token(
+    app: &App,
+    client: &Client,
+    mut token: AccessToken,
+    extras: Extras,
+) -> Result<Response, OAuthError> {
+    let algorithm = client.signed_with(Some(client.policy.algorithm));
+    let written = mint(app, algorithm, &mut token).await?;
     Ok(answer(app, &token, &written, &extras))
 }
 
@@ -284,17 +296,17 @@ async fn mint(
 }
 
 /// Stands in for the id of the signing key until [`mint`] writes the real one.
-pub(super) fn unsigned() -> KeyId {
+pub(in crate::oauth) fn unsigned() -> KeyId {
     "unsigned".parse().expect("visible ASCII is a key id")
 }
 
 /// Scopes of endpoints of our own.
-pub(super) const OWN_SCOPES: [&str; 5] =
+pub(in crate::oauth) const OWN_SCOPES: [&str; 5] =
     ["openid", "account", "admin", "revocations:read", super::super::register::SCOPE];
 
 /// Who a token is for: whom the client's policy names, and the issuer itself when it names
 /// nobody or the token is good for something here.
-pub(super) fn audience(app: &App, policy: &[String], scope: &Scope) -> Vec<String> {
+pub(in crate::oauth) fn audience(app: &App, policy: &[String], scope: &Scope) -> Vec<String> {
     let issuer = app.config.issuer();
     let mut audience = policy.to_vec();
     let used_here = audience.is_empty() || OWN_SCOPES.iter().any(|own| scope.contains(own));
@@ -309,7 +321,9 @@ pub(super) fn audience(app: &App, policy: &[String], scope: &Scope) -> Vec<Strin
 /// # Errors
 ///
 /// As [`sender::proof`]; a client that must prove one and does not is refused.
-pub(super) async fn proof(request: &TokenRequest<'_>) -> Result<Option<Thumbprint>, OAuthError> {
+pub(in crate::oauth) async fn proof(
+    request: &TokenRequest<'_>,
+) -> Result<Option<Thumbprint>, OAuthError> {
     let proof = sender::proof(request.app, &Method::POST, super::PATH, request.headers).await?;
     match proof {
         None if request.client.needs_proof() => {
@@ -324,7 +338,7 @@ pub(super) async fn proof(request: &TokenRequest<'_>) -> Result<Option<Thumbprin
 /// # Errors
 ///
 /// [`OAuthError::InvalidScope`].
-pub(super) fn narrowed(
+pub(in crate::oauth) fn narrowed(
     request: &TokenRequest<'_>,
     allowed: &Scope,
 ) -> Result<Option<Scope>, OAuthError> {
