@@ -1,6 +1,6 @@
 //! `menshen serve`: the server, and what its operator is told when it opens.
 
-mod parent;
+pub(crate) mod parent;
 
 use std::sync::Arc;
 

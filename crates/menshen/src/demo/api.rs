@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::cast::{API, API_SCOPE};
-use crate::parent;
+use crate::serve::parent;
 
 /// What the API must know, as one line of JSON on its standard input: a secret has no place
 /// among the arguments, where `ps` would show it.

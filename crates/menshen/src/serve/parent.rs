@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 /// Waits until standard input is closed.
 ///
 /// On a thread that nobody joins: a runtime would wait for its own reader before it ends.
-pub(super) async fn gone() {
+pub(crate) async fn gone() {
     let (closed, told) = oneshot::channel();
     std::thread::spawn(move || {
         let mut rest = [0; 64];
