@@ -1,6 +1,6 @@
 //! The only judge: facts of a request in, a decision out.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::config::{Access, Miss, Requirements, Rule, Unauthenticated};
 use crate::credentials::{self, Presented};
@@ -14,9 +14,38 @@ pub enum Decision {
     /// It may go on.
     Allow(Box<Allowed>),
     /// It may not.
-    Refuse(Refusal),
+    Refuse(Box<Refused>),
     /// Its browser is to be sent to this address, on the same host, to sign in.
     Redirect(String),
+    /// It is the question of a browser whether a script may send a request (the preflight of the
+    /// Fetch standard). The answer is 204 with these headers, and the service behind is not asked.
+    /// A door that cannot answer in place of the service says 403 with them, never "go on".
+    Preflight(HeaderMap),
+}
+
+/// A request that may not go on.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The name of the rule that refused it; `None` when it was refused before any was found.
+    pub rule: Option<String>,
+    /// Why.
+    pub refusal: Refusal,
+    /// What is to be added to the answer beside what the refusal itself brings.
+    pub answer: HeaderMap,
+}
+
+impl Refused {
+    /// The status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        self.refusal.status()
+    }
+
+    /// Every header of the answer.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = self.refusal.headers();
+        headers.extend(self.answer.clone());
+        headers
+    }
 }
 
 /// A request that may go on.
@@ -52,7 +81,7 @@ impl Gateway {
         let rules = self.rules();
         let (target, rule) = match about(&rules, facts) {
             Ok(found) => found,
-            Err(refusal) => return Decision::Refuse(refusal),
+            Err(refusal) => return refuse(None, refusal),
         };
         match self.judge(rule, facts, &target).await {
             Ok(allowed) => Decision::Allow(Box::new(allowed)),
@@ -61,7 +90,7 @@ impl Gateway {
             {
                 Decision::Redirect(login_address(&target))
             }
-            Err(refusal) => Decision::Refuse(refusal),
+            Err(refusal) => refuse(Some(rule), refusal),
         }
     }
 
@@ -94,6 +123,11 @@ impl Gateway {
         requirements::met(required, &identity, self.now())?;
         Ok(identity)
     }
+}
+
+fn refuse(rule: Option<&Rule>, refusal: Refusal) -> Decision {
+    let rule = rule.map(|rule| rule.name.clone());
+    Decision::Refuse(Box::new(Refused { rule, refusal, answer: HeaderMap::new() }))
 }
 
 /// The rule that a request falls under, and its target.

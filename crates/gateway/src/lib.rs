@@ -14,7 +14,7 @@ mod requirements;
 mod run;
 mod target;
 
-pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS};
+pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS, Refused};
 pub use entropy::{Entropy, SystemEntropy};
 pub use facts::{Facts, Scheme};
 pub use gateway::Gateway;

@@ -50,9 +50,15 @@ pub(super) async fn run(args: Args) -> Result<()> {
             }
         }
         Decision::Redirect(address) => anstream::println!("sent to {address} to sign in"),
-        Decision::Refuse(refusal) => {
-            anstream::println!("{} {refusal}", paint(BAD, refusal.status().as_str()));
-            for (name, value) in &refusal.headers() {
+        Decision::Preflight(headers) => {
+            output::done("answered in place of the service, for the browser that asks:");
+            for (name, value) in &headers {
+                anstream::println!("  {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+            }
+        }
+        Decision::Refuse(refused) => {
+            anstream::println!("{} {}", paint(BAD, refused.status().as_str()), refused.refusal);
+            for (name, value) in &refused.headers() {
                 anstream::println!("  {name}: {}", String::from_utf8_lossy(value.as_bytes()));
             }
         }
