@@ -122,6 +122,7 @@ fn verifier(
         .any_audience()
         .credentials(Credentials::client(provider.client_id.clone(), secret))
         .max_staleness(provider.max_staleness)
+        .cache_capacity(provider.cache_capacity)
         .clock(Arc::clone(clock));
     if let Some(ca) = &provider.ca {
         builder = builder.root_certificate(read(ca)?);

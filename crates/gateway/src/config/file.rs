@@ -52,6 +52,9 @@ pub struct Provider {
     /// How old revocations may be; 5 seconds without it.
     #[serde(default = "five_seconds", deserialize_with = "lifetime::duration")]
     pub max_staleness: Duration,
+    /// How many checked tokens are remembered, at about 2 KiB each; 32,768 without it.
+    #[serde(default = "cache_capacity")]
+    pub cache_capacity: usize,
 }
 
 /// A service behind the reverse proxy.
@@ -270,6 +273,10 @@ fn policy<'de, D: Deserializer<'de>>(from: D) -> Result<Policy, D::Error> {
             "write `\"introspect\"`, `\"refuse\"` or `{ allow_for = \"30s\" }`",
         )),
     }
+}
+
+const fn cache_capacity() -> usize {
+    32_768
 }
 
 const fn five_seconds() -> Duration {
