@@ -1,12 +1,13 @@
 //! `menshen user`: who can sign in.
 
+mod digest;
 mod password;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
-use menshen_domain::User;
 use menshen_domain::user::{Username, check_claims};
-use menshen_store::{StoreError, Which};
+use menshen_domain::{Secret, User};
+use menshen_store::{Receipt, StoreError, Which};
 use menshen_token::{AccessToken, Timestamp, UserId};
 use serde_json::{Map, Value, json};
 
@@ -68,6 +69,21 @@ Examples:
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Let a user authenticate by HTTP Digest at gateways, which needs the password once
+    #[command(after_help = "\
+Examples:
+  menshen user digest ada          asks for ada's password, and turns it on
+  menshen user digest ada --off    forgets what it is judged by")]
+    Digest {
+        /// User name or id
+        user: String,
+        /// Turn it off
+        #[arg(long)]
+        off: bool,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long, conflicts_with = "off")]
+        password_stdin: bool,
+    },
     /// See or replace the roles of a user; tokens that say the old ones die at once
     #[command(after_help = "\
 Examples:
@@ -108,12 +124,17 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         }
         Verb::SetPassword { user, password_stdin } => {
             let user = find(&database, &user).await?;
-            let hash =
-                password::hash(&password::read(password_stdin)?, database.config.hashing_cost)?;
-            let (store, now) = (&database.store, database.now());
-            let receipt = store.change_password(&user.id, None, &hash, now).await?;
+            let receipt = set_password(&database, &user, &password::read(password_stdin)?).await?;
             output::done(&format!("{} has a new password", user.username));
             receipt.iter().for_each(output::receipt);
+        }
+        Verb::Digest { user, off, password_stdin } => {
+            let user = find(&database, &user).await?;
+            if off {
+                digest::turn_off(&database, &user).await?;
+            } else {
+                digest::turn_on(&database, &user, &password::current(password_stdin)?).await?;
+            }
         }
         Verb::Roles { user, roles, none } => {
             let user = find(&database, &user).await?;
@@ -211,6 +232,18 @@ fn describe(user: &User) -> Value {
         "created_at": output::rfc3339(user.created_at),
         "disabled_at": user.disabled_at.map(output::rfc3339),
     })
+}
+
+async fn set_password(
+    database: &Database,
+    user: &User,
+    password: &Secret,
+) -> Result<Option<Receipt>> {
+    let config = &database.config;
+    let hash = password::hash(password, config.hashing_cost)?;
+    let keyring = database.keyring().await?;
+    let new = keyring.keep_password(user, &config.digest_realm, password, hash);
+    Ok(database.store.change_password(&user.id, None, &new, database.now()).await?)
 }
 
 async fn change_roles(database: &Database, user: &User, roles: &[String]) -> Result<()> {

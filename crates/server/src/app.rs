@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use menshen_domain::credential::InvalidCost;
 use menshen_domain::sealed::KeyEncryptionKey;
-use menshen_store::{Store, StoreError};
+use menshen_domain::{Secret, User};
+use menshen_store::{NewPassword, Store, StoreError};
 use menshen_token::{Clock, Timestamp};
 
 use crate::client_cache::ClientCache;
@@ -12,7 +13,7 @@ use crate::client_keys::ClientKeys;
 use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::feed::Hub;
-use crate::hashing::HashingPool;
+use crate::hashing::{Busy, HashingPool};
 use crate::keyring::{Keyring, KeyringError};
 use crate::mail::{MailError, Mailer};
 use crate::outbound::{Outbound, OutboundError};
@@ -106,6 +107,16 @@ impl App {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What is kept of a new password.
+    pub(crate) async fn keep_password(
+        &self,
+        user: &User,
+        password: Secret,
+    ) -> Result<NewPassword, Busy> {
+        let hash = self.hashing.hash(password.clone()).await?;
+        Ok(self.keyring.keep_password(user, &self.config.digest_realm, &password, hash))
     }
 
     /// So many random bytes.

@@ -66,6 +66,8 @@ pub struct Config {
     pub hashing_cost: HashingCost,
     /// Threads that hash; one less than there are cores, at least one.
     pub hashing_threads: usize,
+    /// The realm of HTTP Digest.
+    pub digest_realm: String,
     /// How far a DPoP proof's `iat` may lie from now; 60 seconds by default.
     pub dpop_window: Duration,
     /// Whether a DPoP proof must carry a nonce that we gave.

@@ -1,6 +1,7 @@
 //! The keys we sign and derive with: kept parsed, shared by all nodes through the store, moved
 //! on by the schedule of `menshen_domain::signing_key`.
 
+mod digest_key;
 mod key_pair;
 
 use std::collections::HashMap;

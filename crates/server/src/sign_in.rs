@@ -39,7 +39,7 @@ pub(crate) async fn by_password(
     let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
     let account = user.as_ref().map(|user| user.id.clone());
     let attempt = Attempt { address, account, username };
-    let is_counted = !app.config.throttle_exempt_networks.iter().any(|n| n.contains(&address));
+    let is_counted = is_counted(app, address);
     if is_counted
         && let Admission::Wait(wait) = app.store.begin_attempt(&attempt, app.now()).await?
     {
@@ -80,6 +80,11 @@ pub(crate) async fn by_password(
     }
     count("success");
     Ok(user)
+}
+
+/// Whether attempts from an address count.
+pub(crate) fn is_counted(app: &App, address: IpAddr) -> bool {
+    !app.config.throttle_exempt_networks.iter().any(|network| network.contains(&address))
 }
 
 /// Keeps the password under a hash of today's cost. When the pool is busy, the next sign-in

@@ -11,3 +11,11 @@ CREATE TABLE sessionless_tokens (
     expires_at_ms BIGINT NOT NULL
 );
 CREATE INDEX sessionless_tokens_by_expiry ON sessionless_tokens (expires_at_ms);
+
+-- What HTTP Digest is judged by, of users for whom that is on: the hash of user name, realm and
+-- password, sealed with the key-encryption key.
+CREATE TABLE digest_keys (
+    user_id TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    realm TEXT NOT NULL,
+    sealed TEXT NOT NULL
+);

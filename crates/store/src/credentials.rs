@@ -1,12 +1,14 @@
-//! Passwords: only ever their hashes.
+//! Passwords: only ever their hashes, and what is made of them for HTTP Digest.
 
 use menshen_domain::credential::PasswordHash;
 use menshen_token::{Reason, Timestamp, UserId};
 
+use self::digest::NewPassword;
 use crate::database::row::Cells;
 use crate::revocations::{self, Covered};
 use crate::{Receipt, Result, Store};
 
+pub(crate) mod digest;
 pub(crate) mod throttle;
 
 impl Store {
@@ -26,7 +28,7 @@ impl Store {
         &self,
         id: &UserId,
         proven: Option<&PasswordHash>,
-        new: &PasswordHash,
+        new: &NewPassword,
         now: Timestamp,
     ) -> Result<Option<Receipt>> {
         self.database
@@ -37,11 +39,12 @@ impl Store {
                         OR (password_hash = $3 AND disabled_at_ms IS NULL))";
                     let update = sqlx::query(sql)
                         .bind(id.as_str())
-                        .bind(new.as_str())
+                        .bind(new.hash.as_str())
                         .bind(proven.map(PasswordHash::as_str));
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }
+                    digest::replace(tx, id, new.digest_key.as_ref()).await?;
                     let covered = Covered::User(id.clone());
                     revocations::end(tx, &covered, Reason::PasswordChanged, now).await.map(Some)
                 })

@@ -27,6 +27,7 @@ pub use clients::{ClientChange, ClientSecret};
 pub use codes::{CodeRefusal, Fresh, Redeemed, Redemption};
 pub use consents::Consent;
 pub use consumed::OneTime;
+pub use credentials::digest::{NewPassword, SealedDigestKey};
 pub use credentials::throttle::{Admission, Attempt};
 pub use device_authorizations::{Decision, DevicePoll, Polled};
 pub use error::{Outage, StoreError, Which};

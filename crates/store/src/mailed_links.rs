@@ -5,6 +5,7 @@ use menshen_domain::credential::PasswordHash;
 use menshen_domain::{SecretHash, User};
 use menshen_token::{Reason, Timestamp, UserId};
 
+use crate::credentials::digest::{self, NewPassword};
 use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
 use crate::revocations::{self, Covered};
@@ -142,7 +143,7 @@ impl Store {
     pub async fn reset_password(
         &self,
         hash: &SecretHash,
-        new: &PasswordHash,
+        new: &NewPassword,
         now: Timestamp,
     ) -> Result<Option<PasswordReset>> {
         self.database
@@ -155,8 +156,9 @@ impl Store {
                         return Ok(None);
                     };
                     let sql = "UPDATE users SET password_hash = $2 WHERE id = $1";
-                    let update = sqlx::query(sql).bind(user_id.to_string()).bind(new.as_str());
+                    let update = sqlx::query(sql).bind(user_id.to_string()).bind(new.hash.as_str());
                     tx.execute(update).await?;
+                    digest::replace(tx, &user_id, new.digest_key.as_ref()).await?;
                     let (covered, reason) =
                         (Covered::User(user_id.clone()), Reason::PasswordChanged);
                     let ended = revocations::end(tx, &covered, reason, now).await?;

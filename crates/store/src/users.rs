@@ -6,6 +6,7 @@ use menshen_domain::user::Username;
 use menshen_token::{Reason, Revocation, Timestamp, UserId};
 use serde_json::{Map, Value};
 
+use crate::credentials::digest;
 use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
 use crate::revocations::{self, Covered};
@@ -124,6 +125,7 @@ impl Store {
                     if tx.execute(update).await? == 0 {
                         return Ok(None);
                     }
+                    digest::forget(tx, id).await?;
                     let covered = Covered::User(id.clone());
                     revocations::end(tx, &covered, Reason::UserDisabled, now).await.map(Some)
                 })

@@ -4,6 +4,7 @@ mod access_token;
 mod algorithm;
 mod base64url;
 mod claims;
+pub mod digest;
 pub mod dpop;
 mod feed;
 mod flaw;

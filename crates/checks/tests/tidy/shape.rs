@@ -14,7 +14,7 @@ const DEPTH_BELOW_SRC: usize = 2;
 /// Folders with more files than the rule allows: how many, and why that is right. The table of
 /// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
 const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
-    ("crates/token/src", 19, "the spine is flat: one noun, one file, nothing hidden"),
+    ("crates/token/src", 20, "the spine is flat: one noun, one file, nothing hidden"),
     ("crates/domain/src", 21, "flat like the spine: one noun, one file"),
     ("crates/store/src", 23, "one table, one file"),
     ("crates/store/tests/contract", 22, "one file for each part of the store"),

@@ -12,9 +12,15 @@ use menshen_server::{Entropy, SystemEntropy};
 
 use crate::advice::Advise as _;
 
+/// Reads a password that its user has.
+pub(crate) fn current(from_stdin: bool) -> Result<Secret> {
+    let text = if from_stdin { read_line()? } else { prompt(&dialoguer::Password::new())? };
+    Ok(Secret::new(text))
+}
+
 /// Reads a new password.
 pub(crate) fn read(from_stdin: bool) -> Result<Secret> {
-    let text = if from_stdin { read_line()? } else { prompt()? };
+    let text = if from_stdin { read_line()? } else { prompt(&twice())? };
     if text.chars().count() < MIN_PASSWORD_CHARS || text.len() > MAX_PASSWORD_BYTES {
         bail!("a password has {MIN_PASSWORD_CHARS} characters to {MAX_PASSWORD_BYTES} bytes");
     }
@@ -36,14 +42,14 @@ fn read_line() -> Result<String> {
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
-fn prompt() -> Result<String> {
+fn twice() -> dialoguer::Password<'static> {
+    dialoguer::Password::new().with_confirmation("Once more", "These two differ.")
+}
+
+fn prompt(asked: &dialoguer::Password<'static>) -> Result<String> {
     if !stdin().is_terminal() {
         return Err(anyhow!("there is no terminal to ask for a password"))
             .advise("pass it on standard input, with --password-stdin");
     }
-    dialoguer::Password::new()
-        .with_prompt("Password")
-        .with_confirmation("Once more", "These two differ.")
-        .interact()
-        .context("failed to ask for the password")
+    asked.clone().with_prompt("Password").interact().context("failed to ask for the password")
 }

@@ -37,6 +37,7 @@ fn every_verb_explains_itself_within_a_terminal() {
         "user disable",
         "user enable",
         "user set-password",
+        "user digest",
         "user roles",
         "client add",
         "client change",

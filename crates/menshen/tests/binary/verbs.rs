@@ -194,6 +194,22 @@ fn failures_end_with_what_to_try() {
 }
 
 #[test]
+fn digest_is_on_for_whoever_gives_the_password() {
+    let home = Home::new();
+    with_ada(&home);
+    let digest = ["user", "digest", "ada", "--password-stdin"];
+    let wrong = home.run_with_input(&digest, "not the password");
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.stderr.contains("not the password of ada"), "{}", wrong.stderr);
+    let on = home.run_with_input(&digest, PASSWORD);
+    assert_eq!(on.code, Some(0), "{}", on.stderr);
+    home.done(&["user", "digest", "ada", "--off"], "");
+    home.done(&["user", "set-password", "ada", "--password-stdin"], "another one, much longer");
+    assert_eq!(home.run_with_input(&digest, PASSWORD).code, Some(1));
+    home.done(&digest, "another one, much longer");
+}
+
+#[test]
 fn a_web_client_is_added_and_changed_bit_by_bit() {
     let home = Home::new();
     let add = ["client", "add", "shop", "--redirect-uri", "https://shop.example/callback"];

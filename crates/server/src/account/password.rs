@@ -114,8 +114,8 @@ pub(crate) async fn change(
         }
     }
     app.store.forgive_attempt(&attempt, app.now()).await?;
-    let hash = app.hashing.hash(new).await?;
-    let changed = app.store.change_password(&user.id, stored.as_ref(), &hash, app.now()).await?;
+    let new = app.keep_password(user, new).await?;
+    let changed = app.store.change_password(&user.id, stored.as_ref(), &new, app.now()).await?;
     // Changed by somebody else while we were hashing: what was typed is the old one now.
     changed.ok_or(Unchanged::WrongPassword)
 }

@@ -103,9 +103,10 @@ pub(crate) async fn set_password(
 ) -> Result<Response, ApiError> {
     let password = Secret::new(new.password);
     check_new(&password)?;
-    let id = find(&app, &id).await?.id;
-    let hash = app.hashing.hash(password).await?;
-    let changed = app.store.change_password(&id, None, &hash, app.now()).await?.ok_or(NO_USER)?;
+    let user = find(&app, &id).await?;
+    let new = app.keep_password(&user, password).await?;
+    let changed = app.store.change_password(&user.id, None, &new, app.now()).await?;
+    let changed = changed.ok_or(NO_USER)?;
     count(&changed);
     Ok(receipt(&app, &changed, &headers).await)
 }

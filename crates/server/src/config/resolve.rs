@@ -52,6 +52,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
             0 => default_threads(),
             threads => threads as usize,
         },
+        digest_realm: from.read("digest.realm", realm)?,
         dpop_window: from.duration("dpop.window", SECOND..=10 * MINUTE)?,
         dpop_nonce_required: from.read("dpop.require_nonce", value::switch)?,
         outbound: outbound(&from)?,
@@ -152,6 +153,17 @@ impl Reader<'_> {
         let given: Option<&Given> = self.layered.get(key);
         let place = given.map_or_else(|| "defaults".to_owned(), |given| given.place.clone());
         ConfigError::Invalid { place, key, expected: expected.to_owned() }
+    }
+}
+
+/// What can stand between quotes as it is (RFC 7616 section 3.3).
+fn realm(text: &str) -> Result<String, String> {
+    let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !['"', '\\', ':'].contains(&c);
+    let valid = (1..=60).contains(&text.len()) && text.chars().all(plain);
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 60 characters of ASCII without quotes, backslashes and colons".to_owned())
     }
 }
 

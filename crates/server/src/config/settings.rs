@@ -154,6 +154,12 @@ pub(super) const SETTINGS: &[Setting] = &[
          requests stay fast while many people sign in.",
     ),
     text(
+        "digest.realm",
+        "menshen",
+        "The realm of HTTP Digest at gateways, 1 to 60 characters. The keys of users are made for it: \
+         when it is changed, whoever uses Digest has to have it turned on anew.",
+    ),
+    text(
         "dpop.window",
         "60s",
         "How far the `iat` of a DPoP proof may lie from our clock; 1s to 10m.",

@@ -42,11 +42,11 @@ async fn chosen(visit: &Visit, request: Request) -> Result<Response, Trouble> {
     if let Some(flaw) = flaw(&new) {
         return Ok(show(visit, &secret, &user, StatusCode::BAD_REQUEST, Some(flaw)));
     }
-    let Ok(hash) = app.hashing.hash(new).await else {
+    let Ok(new) = app.keep_password(&user, new).await else {
         let (status, problem) = (StatusCode::SERVICE_UNAVAILABLE, NewPasswordProblem::Busy);
         return Ok(show(visit, &secret, &user, status, Some(problem)));
     };
-    let done = app.store.reset_password(&secret.hash(), &hash, app.now()).await?;
+    let done = app.store.reset_password(&secret.hash(), &new, app.now()).await?;
     let done = done.ok_or_else(Trouble::expired_link)?;
     count(&done.ended);
     let go_on = inside(done.next.as_deref().unwrap_or(HOME)).to_owned();

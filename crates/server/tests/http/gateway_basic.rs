@@ -155,7 +155,7 @@ async fn it_dies_with_all_that_its_user_has() {
         match cause {
             "password" => {
                 let hash = menshen_domain::credential::PasswordHash::from_stored("x".to_owned());
-                let changed = store.change_password(&ada, None, &hash, server.now()).await;
+                let changed = store.change_password(&ada, None, &hash.into(), server.now()).await;
                 changed.expect("changed").expect("is somebody");
             }
             "disabled" => drop(store.disable_user(&ada, server.now()).await.expect("disabled")),

@@ -263,6 +263,15 @@ pub(crate) fn refresh_form<'a>(client_id: &'a str, token: &'a str) -> [(&'a str,
     [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token)]
 }
 
+/// SHA-256 in hexadecimal, as HTTP Digest writes it.
+pub(crate) fn hex_hash(text: &str) -> String {
+    let hashed = digest::digest(&digest::SHA256, text.as_bytes());
+    hashed.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
 /// A request in the making.
 pub(crate) struct Call {
     router: Router,

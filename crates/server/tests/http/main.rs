@@ -21,6 +21,8 @@ mod feed;
 mod forged_tokens;
 mod forgot_password;
 mod gateway_basic;
+mod gateway_digest;
+mod gateway_reference;
 mod harness;
 mod introspect;
 mod jwt_bearer;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use menshen_domain::credential::PasswordHash;
-use menshen_store::{Admission, Attempt};
+use menshen_store::{Admission, Attempt, NewPassword, SealedDigestKey};
 use menshen_token::{Reason, Timestamp, UserId};
 use rstest::rstest;
 
@@ -21,13 +21,13 @@ async fn a_new_password_ends_everything(#[values(Kind::Sqlite, Kind::Postgres)] 
     let (ada, app) = scene.cast().await;
     assert_eq!(scene.store.find_password(&ada.id).await.expect("reads"), None);
     let phone = scene.sign_in(&ada, &app, START).await;
-    let changed = scene.store.change_password(&ada.id, None, &hash("new"), START).await;
+    let changed = scene.store.change_password(&ada.id, None, &hash("new").into(), START).await;
     let receipt = changed.expect("changed").expect("is somebody");
     assert_eq!(receipt.appended.expect("appended").reason, Reason::PasswordChanged);
     assert!(scene.is_over(&phone, START).await);
     assert_eq!(scene.store.find_password(&ada.id).await.expect("reads"), Some(hash("new")));
     let nobody = user("nobody").id;
-    let changed = scene.store.change_password(&nobody, None, &hash("new"), START).await;
+    let changed = scene.store.change_password(&nobody, None, &hash("new").into(), START).await;
     assert_eq!(changed.expect("answers"), None);
 }
 
@@ -147,7 +147,7 @@ async fn of_two_changes_from_one_password_the_first_one_counts(
     scene.store.create_user(&ada, Some(&hash("old"))).await.expect("created");
     let change = |new: &'static str| {
         let (store, id) = (&scene.store, &ada.id);
-        async move { store.change_password(id, Some(&hash("old")), &hash(new), START).await }
+        async move { store.change_password(id, Some(&hash("old")), &hash(new).into(), START).await }
     };
     assert!(change("owner's").await.expect("answers").is_some());
     assert!(change("thief's").await.expect("answers").is_none());
@@ -190,4 +190,57 @@ async fn attempts_at_the_same_moment_are_all_counted(
     let wait = wait.expect("some have to wait");
     assert!(wait > Duration::ZERO);
     assert!(scene.begins(&attempt("192.0.2.1", Some(&ada.id)), START + wait).await);
+}
+
+fn digest_key(realm: &str) -> SealedDigestKey {
+    SealedDigestKey { realm: realm.to_owned(), sealed: format!("sealed for {realm}") }
+}
+
+impl Scene {
+    async fn digest_key(&self, name: &str) -> Option<SealedDigestKey> {
+        let name = name.parse().expect("valid");
+        self.store.find_digest_key(&name).await.expect("reads").and_then(|(_, key)| key)
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_digest_key_is_of_the_password_that_its_user_has(
+    #[values(Kind::Sqlite, Kind::Postgres)] kind: Kind,
+) {
+    let scene = Scene::new(kind).await;
+    let (store, ada) = (&scene.store, user("ada"));
+    store.create_user(&ada, Some(&hash("old"))).await.expect("created");
+    let keep = async |proven: &str, realm: &str| {
+        let kept = store.keep_digest_key(&ada.id, &hash(proven), &digest_key(realm)).await;
+        kept.expect("answers")
+    };
+    assert_eq!(
+        store.find_digest_key(&"nobody".parse().expect("valid")).await.expect("reads"),
+        None
+    );
+    assert_eq!(scene.digest_key("ada").await, None);
+    assert!(!keep("wrong", "first").await);
+    assert!(keep("old", "first").await && keep("old", "second").await);
+    assert_eq!(scene.digest_key("ada").await, Some(digest_key("second")));
+
+    let new = |text: &str, digest_key| NewPassword { hash: hash(text), digest_key };
+    let change = async |new: NewPassword| {
+        store.change_password(&ada.id, None, &new, START).await.expect("changed");
+    };
+    change(new("new", Some(digest_key("third")))).await;
+    assert_eq!(scene.digest_key("ada").await, Some(digest_key("third")));
+    assert!(!keep("old", "fourth").await, "proven by what is no longer the password");
+    change(new("newer", None)).await;
+    assert_eq!(scene.digest_key("ada").await, None, "an old key never outlives its password");
+    change(new("newest", Some(digest_key("fifth")))).await;
+    assert_eq!(scene.digest_key("ada").await, None, "it is on for those only who asked");
+
+    assert!(keep("newest", "sixth").await);
+    assert!(store.remove_digest_key(&ada.id).await.expect("removed"));
+    assert!(!store.remove_digest_key(&ada.id).await.expect("removed"));
+    assert!(keep("newest", "seventh").await);
+    store.disable_user(&ada.id, START).await.expect("disabled");
+    assert_eq!(scene.digest_key("ada").await, None);
+    assert!(!keep("newest", "eighth").await);
 }

@@ -162,7 +162,9 @@ async fn after_a_logout_nothing_that_a_refresh_returned_works(
             "client" => head.revoke(&Target::Client(app.id.clone()), reason, START).await,
             _ => {
                 let hash = menshen_domain::credential::PasswordHash::from_stored("x".to_owned());
-                head.change_password(&ada.id, None, &hash, START).await.map(Option::unwrap)
+                head.change_password(&ada.id, None, &hash.clone().into(), START)
+                    .await
+                    .map(Option::unwrap)
             }
         };
         let receipt = receipt.expect("ended");

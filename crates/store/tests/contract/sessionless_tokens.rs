@@ -69,7 +69,8 @@ async fn whatever_ends_all_that_a_user_has_ends_tokens_without_a_session(
             }
             Reason::PasswordChanged => {
                 let hash = PasswordHash::from_stored("new".to_owned());
-                let changed = scene.store.change_password(&user.id, None, &hash, START).await;
+                let changed =
+                    scene.store.change_password(&user.id, None, &hash.clone().into(), START).await;
                 changed.expect("changed").expect("is somebody")
             }
             Reason::UserDisabled => {

@@ -10,6 +10,7 @@ use menshen_domain::claim::{self, ClaimPlace};
 use menshen_domain::client::{Client, GATEWAY_SCOPE};
 use menshen_domain::session::Authentication;
 use menshen_store::Sessionless;
+use menshen_token::digest::DigestKey;
 use menshen_token::{AccessToken, Jti, Scope, Thumbprint};
 use serde_json::{Map, Value};
 
@@ -35,6 +36,7 @@ pub(super) struct Order {
     scope: Scope,
     audience: Vec<String>,
     proof: Option<Thumbprint>,
+    digest_key: Option<DigestKey>,
 }
 
 impl Order {
@@ -45,7 +47,13 @@ impl Order {
         let audience = resource::named(request)?.unwrap_or_else(|| policy.audience.clone());
         let scope = meant_for_others(asked.as_ref().unwrap_or(&policy.scope));
         let scope = resource::scope_at(&audience, scope, policy);
-        Ok(Self { scope, audience, proof: response::proof(request).await? })
+        let proof = response::proof(request).await?;
+        Ok(Self { scope, audience, proof, digest_key: None })
+    }
+
+    /// With the key that the gateway judges further requests by.
+    pub(super) fn sharing(self, key: DigestKey) -> Self {
+        Self { digest_key: Some(key), ..self }
     }
 
     /// Gives the token to a user who has proved who they are.
@@ -84,7 +92,7 @@ impl Order {
             actor: None,
             custom,
         };
-        response::of_signed_token(app, client, token, Extras::default()).await
+        response::of_signed_token(app, client, token, Extras::of_digest(self.digest_key)).await
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn answer(
         custom,
         ..response::access_token(app, &issued, narrowing)
     };
-    response::of_token(app, client, token, Extras::of_exchange()).await
+    response::of_token(app, client, token, Extras::of_exchange(ACCESS_TOKEN)).await
 }
 
 /// Whom the token is for: by name or by address, each of them allowed.

@@ -1,5 +1,5 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:token-exchange` (RFC 8693): for a token of another
-//! service ([`delegation`]), and for the single-token scheme, where a live access token is exchanged
+//! service ([`delegation`]), of the same token in another form ([`reference_token`]), and for the single-token scheme, where a live access token is exchanged
 //! for the next until the session has reached its absolute limit.
 
 use axum::response::Response;
@@ -8,11 +8,15 @@ use menshen_domain::client::Renewal;
 use super::response::{self, ACCESS_TOKEN, Narrowing, Occasion};
 use super::{TokenRequest, delegation};
 use crate::error::OAuthError;
+use crate::oauth::gateway::reference_token;
 use crate::sender::own_token;
 
 /// Exchanges an access token for the next one of the same grant.
 pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
     let (app, client, form) = (request.app, &request.client, request.form);
+    if reference_token::is_asked(request) {
+        return reference_token::answer(request).await;
+    }
     let for_another = delegation::is_asked(request);
     if client.policy.renewal != Renewal::AccessToken && !for_another {
         return Err(OAuthError::UnauthorizedClient);

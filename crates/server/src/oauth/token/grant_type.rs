@@ -21,10 +21,12 @@ pub(crate) enum GrantType {
     Password,
     /// HTTP Basic, as it comes to a gateway (RFC 6749 section 4.5).
     Basic,
+    /// HTTP Digest, likewise.
+    Digest,
 }
 
 impl GrantType {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
@@ -33,6 +35,7 @@ impl GrantType {
         Self::JwtBearer,
         Self::Password,
         Self::Basic,
+        Self::Digest,
     ];
 
     /// The name on the wire.
@@ -46,6 +49,7 @@ impl GrantType {
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::Password => "password",
             Self::Basic => "urn:menshen:params:oauth:grant-type:basic",
+            Self::Digest => "urn:menshen:params:oauth:grant-type:digest",
         }
     }
 
@@ -64,7 +68,9 @@ impl GrantType {
             Self::JwtBearer => {
                 !policy.trusted_issuers.is_empty() && metadata.allows_grant_type(self.as_str())
             }
-            Self::Basic => client.is_gateway() && metadata.allows_grant_type(self.as_str()),
+            Self::Basic | Self::Digest => {
+                client.is_gateway() && metadata.allows_grant_type(self.as_str())
+            }
             _ => metadata.allows_grant_type(self.as_str()),
         }
     }

@@ -22,7 +22,7 @@ use axum::response::Response;
 
 use self::grant_type::GrantType;
 use super::client_auth;
-use super::gateway::basic;
+use super::gateway::{basic, digest};
 use crate::app::App;
 use crate::client_cache::Known;
 use crate::error::OAuthError;
@@ -70,5 +70,6 @@ pub(crate) async fn post(
         GrantType::JwtBearer => jwt_bearer::answer(&request).await,
         GrantType::Password => password::answer(&request).await,
         GrantType::Basic => basic::answer(&request).await,
+        GrantType::Digest => digest::answer(&request).await,
     }
 }

@@ -9,6 +9,7 @@ use menshen_domain::client::{AccessTokenFormat, Client, Renewal};
 use menshen_domain::mac_key::MacKeys;
 use menshen_domain::{Secret, SecretHash, logout_handle, refresh_token};
 use menshen_store::Issued;
+use menshen_token::digest::DigestKey;
 use menshen_token::{
     AccessToken, Algorithm, Jti, KeyId, MAX_TOKEN_BYTES, Scope, Thumbprint, Timestamp,
 };
@@ -25,7 +26,7 @@ use crate::sender;
 use crate::sender::own_token::OPAQUE_PREFIX;
 
 /// The type of the one kind of token that an exchange takes and gives (RFC 8693 section 3).
-pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(in crate::oauth) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// On which occasion tokens are given.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +58,8 @@ struct TokenResponse<'a> {
     logout_handle: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest_key: Option<&'a str>,
 }
 
 /// What the request narrows its access token to.
@@ -95,6 +98,7 @@ pub(crate) async fn of_session(
         id_token,
         logout_handle,
         issued_token_type: (occasion == Occasion::Exchange).then_some(ACCESS_TOKEN),
+        digest_key: None,
     };
     Ok(answer(app, &token, &written, &extras))
 }
@@ -176,12 +180,18 @@ pub(crate) struct Extras {
     id_token: Option<String>,
     logout_handle: Option<Secret>,
     issued_token_type: Option<&'static str>,
+    digest_key: Option<DigestKey>,
 }
 
 impl Extras {
-    /// What goes with a token that was got in exchange.
-    pub(super) fn of_exchange() -> Self {
-        Self { issued_token_type: Some(ACCESS_TOKEN), ..Self::default() }
+    /// What goes with a token of this type that was got in exchange.
+    pub(in crate::oauth) fn of_exchange(issued: &'static str) -> Self {
+        Self { issued_token_type: Some(issued), ..Self::default() }
+    }
+
+    /// What goes with a token that a gateway got: a key for the requests that follow, if any.
+    pub(in crate::oauth) fn of_digest(digest_key: Option<DigestKey>) -> Self {
+        Self { digest_key, ..Self::default() }
     }
 }
 
@@ -220,6 +230,7 @@ fn answer(app: &App, token: &AccessToken, written: &str, extras: &Extras) -> Res
         scope: token.scope.as_str(),
         logout_handle: extras.logout_handle.as_ref().map(Secret::expose),
         issued_token_type: extras.issued_token_type,
+        digest_key: extras.digest_key.as_ref().map(DigestKey::expose),
     });
     ([(header::CACHE_CONTROL, "no-store")], body).into_response()
 }

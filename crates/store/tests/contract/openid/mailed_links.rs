@@ -43,7 +43,8 @@ impl Scene {
     /// Whether a link still lets somebody choose a password, asked in both ways.
     async fn resets(&self, link: &MailedLink, now: menshen_token::Timestamp) -> bool {
         let found = self.store.find_password_reset(&link.hash, now).await.expect("reads");
-        let used = self.store.reset_password(&link.hash, &hash(9), now).await.expect("judged");
+        let used =
+            self.store.reset_password(&link.hash, &hash(9).into(), now).await.expect("judged");
         assert_eq!(found.is_some(), used.is_some());
         used.is_some()
     }
@@ -67,7 +68,7 @@ async fn a_new_password_ends_all_and_uses_the_link_up(
         assert_eq!(found.as_ref(), Some(&ada));
     }
     assert_eq!(scene.store.find_sign_up_link(&first.hash, now).await.expect("reads"), None);
-    let done = scene.store.reset_password(&first.hash, &hash(1), now).await.expect("judged");
+    let done = scene.store.reset_password(&first.hash, &hash(1).into(), now).await.expect("judged");
     let done = done.expect("the link is good");
     assert_eq!((&done.user_id, &done.next), (&ada.id, &first.next));
     assert_eq!((done.ended.sessions, done.ended.grants), (2, 2));
@@ -139,7 +140,8 @@ async fn of_many_who_redeem_one_reset_link_one_wins(
     for number in 0..32 {
         let (store, link) = (nodes[number % 2].clone(), link.hash.clone());
         tasks.spawn(async move {
-            let done = store.reset_password(&link, &hash(number), START).await.expect("judged");
+            let done =
+                store.reset_password(&link, &hash(number).into(), START).await.expect("judged");
             done.map(|_| number)
         });
     }
