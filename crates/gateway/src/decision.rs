@@ -1,12 +1,18 @@
 //! The only judge: facts of a request in, a decision out.
 
+mod cors;
+mod limits;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::config::{Access, Miss, Requirements, Rule, Unauthenticated};
+use crate::config::{Access, Miss, RateBy, Requirements, Rule, Unauthenticated};
 use crate::credentials::{self, Presented};
 use crate::gateway::{Gateway, Rules};
 use crate::requirements;
 use crate::{Facts, Host, Identity, Refusal, Target};
+
+pub(crate) use limits::Limits;
+use limits::Sender;
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
@@ -62,7 +68,8 @@ pub struct Allowed {
     pub headers: HeaderMap,
     /// Headers of the client that are ours and not for the service behind.
     pub withheld: Vec<HeaderName>,
-    /// What is to be added to the answer.
+    /// What is to be added to the answer. Where the service behind says the same, this holds; but
+    /// `Vary` and `Set-Cookie` stand beside its own.
     pub answer: HeaderMap,
 }
 
@@ -81,8 +88,11 @@ impl Gateway {
         let rules = self.rules();
         let (target, rule) = match about(&rules, facts) {
             Ok(found) => found,
-            Err(refusal) => return refuse(None, refusal),
+            Err(refusal) => return refuse(None, facts, refusal),
         };
+        if let (Some(method), Some(cors)) = (cors::asked_about(facts), &rule.cors) {
+            return Decision::Preflight(cors::preflight(cors, &method, facts));
+        }
         match self.judge(rule, facts, &target).await {
             Ok(allowed) => Decision::Allow(Box::new(allowed)),
             Err(Refusal::Unauthenticated { .. } | Refusal::InsufficientAuthentication { .. })
@@ -90,17 +100,26 @@ impl Gateway {
             {
                 Decision::Redirect(login_address(&target))
             }
-            Err(refusal) => refuse(Some(rule), refusal),
+            Err(refusal) => refuse(Some(rule), facts, refusal),
         }
     }
 
     async fn judge(&self, rule: &Rule, facts: &Facts, target: &Target) -> Result<Allowed, Refusal> {
+        let rules = self.rules();
+        let by_subject = rule.rate_limit.is_some_and(|limit| limit.by == RateBy::Subject)
+            && matches!(rule.access, Access::Authenticated(_));
+        if !by_subject {
+            // Before the credentials are looked at: to guess them is limited as well.
+            rules.limits.take(rule, Sender::Address(facts.address))?;
+        }
         let identity = match &rule.access {
             Access::Deny => return Err(Refusal::Denied),
             Access::Public => None,
             Access::Authenticated(required) => Some(self.identify(required, facts, target).await?),
         };
-        let rules = self.rules();
+        if let (true, Some(identity)) = (by_subject, &identity) {
+            rules.limits.take(rule, Sender::Subject(&identity.subject))?;
+        }
         let headers = rules.config.identity.telling(identity.as_ref(), &self.request_id());
         Ok(Allowed {
             rule: rule.name.clone(),
@@ -108,7 +127,7 @@ impl Gateway {
             target: target.clone(),
             headers,
             withheld: Vec::new(),
-            answer: HeaderMap::new(),
+            answer: cors::with_answer(rule, facts),
         })
     }
 
@@ -125,9 +144,10 @@ impl Gateway {
     }
 }
 
-fn refuse(rule: Option<&Rule>, refusal: Refusal) -> Decision {
+fn refuse(rule: Option<&Rule>, facts: &Facts, refusal: Refusal) -> Decision {
+    let answer = rule.map(|rule| cors::with_refusal(rule, facts)).unwrap_or_default();
     let rule = rule.map(|rule| rule.name.clone());
-    Decision::Refuse(Box::new(Refused { rule, refusal, answer: HeaderMap::new() }))
+    Decision::Refuse(Box::new(Refused { rule, refusal, answer }))
 }
 
 /// The rule that a request falls under, and its target.
@@ -140,9 +160,14 @@ pub(crate) fn about<'a>(rules: &'a Rules, facts: &Facts) -> Result<(Target, &'a 
     if let Some(name) = overriding {
         return Err(Refusal::OverridingHeader(name.clone()));
     }
-    let fits = |rule: &&Rule| rule.misses(&host, &target, &facts.method).is_none();
-    let rule = rules.config.rules.iter().find(fits).ok_or(Refusal::NoRule)?;
-    Ok((target, rule))
+    let about = |method: &Method| {
+        rules.config.rules.iter().find(|rule| rule.misses(&host, &target, method).is_none())
+    };
+    // A preflight falls under the rule of the request that it asks about, if that rule says what
+    // scripts may. If not, the service behind may have an answer of its own.
+    let asked = cors::asked_about(facts).and_then(|method| about(&method));
+    let rule = asked.filter(|rule| rule.cors.is_some()).or_else(|| about(&facts.method));
+    Ok((target, rule.ok_or(Refusal::NoRule)?))
 }
 
 /// Why each rule before the one that decided is not about a request.
@@ -196,3 +221,6 @@ pub const OWN_PATHS: &str = "/.menshen/";
 
 /// Where a browser is sent to sign in.
 pub const LOGIN_PATH: &str = "/.menshen/login";
+
+#[cfg(test)]
+mod tests;

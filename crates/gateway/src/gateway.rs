@@ -8,6 +8,7 @@ use menshen_token::{Clock, Timestamp};
 use menshen_verifier::{Readiness, Verifier};
 
 use crate::config::{Config, Miss};
+use crate::decision::Limits;
 use crate::{Entropy, Facts, decision};
 
 /// The gateway. Cheap to clone.
@@ -27,6 +28,7 @@ struct Parts {
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) config: Config,
+    pub(crate) limits: Limits,
 }
 
 impl Gateway {
@@ -37,18 +39,26 @@ impl Gateway {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let rules = ArcSwap::from_pointee(Rules { config });
+        let limits = Limits::new(&config.rules, None, &clock);
+        let rules = ArcSwap::from_pointee(Rules { config, limits });
         Self { parts: Arc::new(Parts { rules, verifier, clock, entropy }) }
     }
 
-    /// Exchanges the rules. Requests under way end by the old ones.
+    /// Exchanges the rules. Requests under way end by the old ones, and a rate limit that stays
+    /// the same goes on counting.
     pub fn replace_rules(&self, config: Config) {
-        self.parts.rules.store(Arc::new(Rules { config }));
+        let limits = Limits::new(&config.rules, Some(&self.rules().limits), &self.parts.clock);
+        self.parts.rules.store(Arc::new(Rules { config, limits }));
     }
 
     /// Whether decisions can be taken, and if not, why.
     pub fn readiness(&self) -> Readiness {
         self.parts.verifier.as_ref().map_or(Readiness::Ready, Verifier::readiness)
+    }
+
+    /// How many senders the rate limits remember, for metrics.
+    pub fn limited_senders(&self) -> usize {
+        self.rules().limits.len()
     }
 
     /// How each rule, up to the one that decides, fits a request; empty when the request is refused

@@ -123,7 +123,9 @@ impl Refusal {
                 }
             }
             Self::TooMany { retry_after } => {
-                add(RETRY_AFTER, &retry_after.as_secs().max(1).to_string());
+                // Rounded up: whoever obeys is let in.
+                let seconds = retry_after.as_millis().div_ceil(1_000).max(1);
+                add(RETRY_AFTER, &seconds.to_string());
             }
             Self::Unavailable => add(RETRY_AFTER, "1"),
             _ => {}

@@ -184,11 +184,11 @@ fn contradiction(rule: &RuleFile, has_provider: bool) -> Option<String> {
     if rule.hosts.is_empty() || rule.paths.is_empty() {
         return says("is about no host or no path, so it never applies");
     }
-    if let Some(cors) = &rule.cors
-        && cors.credentials
-        && cors.origins.iter().any(|origin| origin == "*")
-    {
-        return says("lets scripts of every site send cookies: name the origins");
+    if let Some(reason) = rule.cors.as_ref().and_then(Cors::contradiction) {
+        return says(&reason);
+    }
+    if rule.rate_limit.is_some_and(|limit| limit.per.is_zero()) {
+        return says("limits requests in no time at all");
     }
     let requires = !rule.authenticate.is_empty()
         || !rule.scopes.is_empty()

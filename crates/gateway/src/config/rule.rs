@@ -184,6 +184,23 @@ pub struct Cors {
     pub max_age: Option<Duration>,
 }
 
+impl Cors {
+    /// What is said that cannot be meant.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let wide = |origin: &&String| matches!(origin.as_str(), "*" | "null");
+        if self.credentials && self.origins.iter().any(|origin| wide(&origin)) {
+            return Some("lets scripts of every site send cookies: name the origins".to_owned());
+        }
+        let as_sent = |origin: &str| {
+            url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin)
+        };
+        let wrong = self.origins.iter().find(|origin| !wide(origin) && !as_sent(origin))?;
+        Some(format!(
+            "names the origin `{wrong}`, which no browser sends; write `https://app.example.com`"
+        ))
+    }
+}
+
 impl Rule {
     /// Why the rule is not about a request; `None` when it is.
     pub fn misses(&self, host: &Host, target: &Target, method: &Method) -> Option<Miss> {
@@ -200,10 +217,7 @@ impl Rule {
 
     fn allows_method(&self, method: &Method) -> bool {
         let takes = |method: &Method| self.methods.contains(method);
-        self.methods.is_empty()
-            || takes(method)
-            || (method == Method::HEAD && takes(&Method::GET))
-            || (method == Method::OPTIONS && self.cors.is_some())
+        self.methods.is_empty() || takes(method) || (method == Method::HEAD && takes(&Method::GET))
     }
 }
 

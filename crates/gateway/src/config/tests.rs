@@ -68,7 +68,7 @@ fn a_rule_is_about_its_hosts_paths_and_methods() {
         ("API.example.:443", "/orders/", "HEAD"),
         ("eu.shop.example", "/orders/7/lines?x", "POST"),
         ("api.example", "/lines/7", "GET"),
-        ("api.example", "/%6frders", "OPTIONS"),
+        ("api.example", "/%6frders", "GET"),
     ] {
         assert!(fits(orders, host, target, method), "{host} {target} {method}");
     }
@@ -81,6 +81,7 @@ fn a_rule_is_about_its_hosts_paths_and_methods() {
         ("api.example", "/lines", "GET"),
         ("api.example", "/lines/7/8", "GET"),
         ("api.example", "/orders", "DELETE"),
+        ("api.example", "/orders", "OPTIONS"),
         ("api.example", "/orders", "get"),
     ] {
         assert!(!fits(orders, host, target, method), "{host} {target} {method}");
@@ -101,6 +102,9 @@ fn a_problem_names_the_line_and_what_was_meant() {
         ("authenticate =", "# authenticate ="),
         ("access = \"public\"", "access = \"public\"\nroles = [\"staff\"]"),
         ("origins = [\"https://app.example\"]", "origins = [\"*\"]"),
+        ("origins = [\"https://app.example\"]", "origins = [\"https://app.example/\"]"),
+        ("origins = [\"https://app.example\"]", "origins = [\"null\"]"),
+        ("per = \"1m\"", "per = \"0s\""),
         ("*.shop.example", "*shop.example"),
         ("hosts = [\"*\"]", "hosts = [\"*\""),
         ("{ allow_for = \"30s\" }", "\"sometimes\""),
