@@ -13,8 +13,8 @@ run: toolchain ## start a server on ./menshen-data, no configuration needed
 demo: toolchain ## watch a session being opened, used, refreshed and ended
 	cargo run --release -- demo $(ARGS)
 
-test: toolchain ## run every test; starts a PostgreSQL of its own and stops it again
-	scripts/with-postgres cargo test $(or $(ARGS),--workspace)
+test: toolchain ## run every test; starts a PostgreSQL and a Redis of its own and stops them again
+	scripts/with-postgres scripts/with-redis cargo test $(or $(ARGS),--workspace)
 
 lint: toolchain ## formatting and lints, warnings denied
 	cargo fmt --all --check
@@ -33,7 +33,7 @@ interop: toolchain ## clients that others wrote sign in and out, from four langu
 	scripts/interop $(ARGS)
 
 crash: toolchain ## kill the server a hundred times under load, and look for what it forgot
-	MENSHEN_KILLS=100 scripts/with-postgres cargo test -p menshen-checks --test stories crashes
+	MENSHEN_KILLS=100 scripts/with-postgres scripts/with-redis cargo test -p menshen-checks --test stories crashes
 
 bench: toolchain ## measure, side by side in one run
 	scripts/with-postgres scripts/bench $(ARGS)

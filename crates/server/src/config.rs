@@ -4,6 +4,7 @@
 mod brand;
 mod layers;
 mod mail;
+mod redis;
 mod reference;
 mod registration;
 mod resolve;
@@ -24,6 +25,7 @@ use crate::pages::Brand;
 
 pub use layers::{ConfigError, Sources};
 pub use mail::{MailSettings, SmtpSettings, SmtpTls};
+pub use redis::RedisSettings;
 pub use reference::{guide, reference};
 pub use registration::{Registration, RegistrationMode};
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub registration: Registration,
     /// How often the feed gives a sign of life; 1 second by default.
     pub feed_heartbeat: Duration,
+    /// Where revocations are mirrored for filters that read Redis.
+    pub redis: Option<RedisSettings>,
     /// How often expired rows are looked for; 1 minute by default.
     pub clean_up_every: Duration,
     /// How mail leaves, for passwords that were forgotten and for signing up.

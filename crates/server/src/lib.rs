@@ -18,6 +18,7 @@ mod housekeeping;
 mod json;
 pub mod keyring;
 mod mail;
+mod mirror;
 mod oauth;
 mod outbound;
 pub mod pages;

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::entropy::Entropy;
 use crate::housekeeping;
 use crate::keyring::{Keyring, KeyringError};
+use crate::mirror;
 use crate::router::router;
 use crate::telemetry;
 
@@ -75,6 +76,7 @@ pub struct Running {
     serving: JoinHandle<io::Result<()>>,
     housekeeping: JoinHandle<()>,
     delivering: JoinHandle<()>,
+    mirroring: JoinHandle<()>,
 }
 
 /// Starts a server.
@@ -105,6 +107,7 @@ pub async fn run(
     let stop = watch::Sender::new(false);
     let housekeeping = tokio::spawn(housekeeping::keep_house(app.clone(), stop.subscribe()));
     let delivering = tokio::spawn(backchannel::deliver(app.clone(), stop.subscribe()));
+    let mirroring = tokio::spawn(mirror::keep(app.clone(), stop.subscribe()));
     Ok(Running {
         issuer: app.config.issuer().to_owned(),
         address,
@@ -116,6 +119,7 @@ pub async fn run(
         serving,
         housekeeping,
         delivering,
+        mirroring,
     })
 }
 
@@ -188,7 +192,7 @@ impl Running {
         }
         self.stop.send_replace(true);
         // They only end by themselves or by a panic, which has been logged.
-        let _ = tokio::join!(&mut self.housekeeping, &mut self.delivering);
+        let _ = tokio::join!(&mut self.housekeeping, &mut self.delivering, &mut self.mirroring);
         self.app.store.clone().close().await;
     }
 }

@@ -90,6 +90,18 @@ fn describe() {
         "menshen_logout_deliveries_queued",
         "Back-channel logouts that are yet to be delivered, at all nodes."
     );
+    metrics::describe_gauge!(
+        "menshen_mirror_complete",
+        "Whether everything that Redis is to mirror stood there when we last looked; 1 or 0."
+    );
+    metrics::describe_counter!(
+        "menshen_mirror_failures_total",
+        "How often the mirror in Redis could not be written."
+    );
+    metrics::describe_counter!(
+        "menshen_mirror_rebuilds_total",
+        "How often rules or sessions were written to Redis anew, since it did not hold them."
+    );
     metrics::describe_counter!("menshen_http_requests_total", "Requests answered.");
     metrics::describe_histogram!("menshen_http_request_seconds", "Time to answer a request.");
 }

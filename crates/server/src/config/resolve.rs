@@ -12,6 +12,7 @@ use url::Url;
 use super::brand::brand;
 use super::layers::{Given, Layered};
 use super::mail::{mail, sign_up_allowed};
+use super::redis::redis;
 use super::registration::registration;
 use super::{Config, ConfigError, LogFormat, Tls, settings, value};
 use crate::outbound::OutboundSettings;
@@ -59,6 +60,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         backchannel_retry_after: from.duration("backchannel.retry_after", SECOND / 100..=HOUR)?,
         registration: registration(&from)?,
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
+        redis: redis(&from)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,
         sign_up_allowed: sign_up_allowed(&from, &mail)?,
         mail,

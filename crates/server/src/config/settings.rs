@@ -215,6 +215,25 @@ pub(super) const SETTINGS: &[Setting] = &[
          stale after a few of them are missing.",
     ),
     text(
+        "redis.url",
+        "",
+        "A Redis (7.0 or newer) or Valkey in which live revocations are mirrored as plain keys, for \
+         filters in any language: `redis://user:password@host:6379/0`, or `rediss://..` for TLS. \
+         Never the truth: losing it changes nothing here.",
+    ),
+    text(
+        "redis.prefix",
+        "menshen:",
+        "What every key in it begins with; 1 to 64 letters, digits and `:._-{}`. In a Redis Cluster \
+         `{menshen}:`, which keeps all keys in one place.",
+    ),
+    switch(
+        "redis.sessions",
+        "false",
+        "Whether live sessions are mirrored too, for filters that admit only sessions that they \
+         know to live.",
+    ),
+    text(
         "clean_up.every",
         "1m",
         "How often expired sessions, codes and revocations are looked for; 1s to 1d.",

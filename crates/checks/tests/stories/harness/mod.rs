@@ -9,6 +9,7 @@ mod operator;
 mod proof;
 mod proxy;
 mod receiver;
+mod redis;
 mod server;
 mod site;
 
@@ -20,5 +21,6 @@ pub(crate) use operator::{Operator, app_policy};
 pub(crate) use proof::DeviceKey;
 pub(crate) use proxy::{Mode, Proxy};
 pub(crate) use receiver::{Manner, Receiver, Told};
+pub(crate) use redis::Redis;
 pub(crate) use server::{Server, Setup, free_address, program};
 pub(crate) use site::{Answer, Site, Wire, until};
