@@ -7,6 +7,7 @@ use menshen_token::Timestamp;
 
 use crate::Session;
 use crate::prompt_mark::{AccountChosen, PromptMark};
+use crate::session::Acr;
 
 /// `prompt` (OpenID Connect Core 1.0 section 3.1.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Asked {
     pub prompt: Prompt,
     /// `max_age`: how old the sign-in may be.
     pub max_age: Option<Duration>,
+    /// `acr_values`, or the claim: the least that the sign-in must be worth.
+    pub acr: Acr,
     /// Where the request stands, when it comes back from a page of ours.
     pub mark: Option<PromptMark>,
     /// Whether whoever is signed in is whom `id_token_hint` or the claim `sub` names.
@@ -82,6 +85,8 @@ pub enum Next {
     SignIn,
     /// The one who is signed in has to prove it again.
     SignInAgain,
+    /// The one who is signed in has to give a one-time password as well (RFC 9470).
+    StepUp,
     /// Somebody has to say which account.
     ChooseAccount,
     /// The user has to allow it.
@@ -109,8 +114,9 @@ pub fn judge(asked: &Asked, session: Option<&Session>, now: Timestamp) -> Next {
     let made_for_it = asked.mark.is_some_and(|mark| session.authentication.time >= mark.begun_at);
     let fresh = made_for_it || is_fresh(asked, session, now);
     let fits = asked.subject == SubjectFits::Yes;
+    let worth_it = session.authentication.reaches(asked.acr);
     if asked.prompt.none {
-        return match (fresh && fits, asked.consent) {
+        return match (fresh && fits && worth_it, asked.consent) {
             (false, _) => Next::Refuse(Missing::SignIn),
             (true, ConsentGiven::No) => Next::Refuse(Missing::Consent),
             (true, _) => Next::Answer,
@@ -126,6 +132,9 @@ pub fn judge(asked: &Asked, session: Option<&Session>, now: Timestamp) -> Next {
     }
     if !fresh {
         return Next::SignInAgain;
+    }
+    if !worth_it {
+        return Next::StepUp;
     }
     match asked.consent {
         ConsentGiven::No => Next::AskConsent,
@@ -170,6 +179,7 @@ mod tests {
         Asked {
             prompt: Prompt::parse(prompt).expect("valid"),
             max_age: None,
+            acr: Acr::Password,
             mark: None,
             subject: SubjectFits::Yes,
             consent: ConsentGiven::Yes,
@@ -213,6 +223,24 @@ mod tests {
         assert_eq!(judge(&back, Some(&session(1)), NOW), Next::Answer);
         let silent = Asked { max_age: Some(Duration::from_mins(1)), ..asked("none") };
         assert_eq!(judge(&silent, Some(&session(61)), NOW), Next::Refuse(Missing::SignIn));
+    }
+
+    #[test]
+    fn a_password_is_not_enough_when_more_is_asked_for() {
+        let more = Asked { acr: Acr::Mfa, ..asked("") };
+        assert_eq!(judge(&more, None, NOW), Next::SignIn);
+        assert_eq!(judge(&more, Some(&session(5)), NOW), Next::StepUp);
+        let silent = Asked { acr: Acr::Mfa, ..asked("none") };
+        assert_eq!(judge(&silent, Some(&session(5)), NOW), Next::Refuse(Missing::SignIn));
+        let old = Asked { max_age: Some(Duration::from_mins(1)), ..more.clone() };
+        assert_eq!(judge(&old, Some(&session(61)), NOW), Next::SignInAgain);
+        let mut raised = session(5);
+        raised.authentication = Authentication::by_password_and_code(raised.authentication.time);
+        assert_eq!(judge(&more, Some(&raised), NOW), Next::Answer);
+        assert_eq!(judge(&silent, Some(&raised), NOW), Next::Answer);
+        assert_eq!(judge(&asked(""), Some(&raised), NOW), Next::Answer, "more than is asked for");
+        let new = Asked { consent: ConsentGiven::No, ..more };
+        assert_eq!(judge(&new, Some(&session(5)), NOW), Next::StepUp, "before anything is allowed");
     }
 
     #[test]

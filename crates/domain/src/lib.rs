@@ -12,6 +12,7 @@ pub mod grant;
 pub mod logout_delivery;
 pub mod logout_handle;
 pub mod mac_key;
+pub mod one_time_password;
 pub mod prompt_mark;
 pub mod refresh_token;
 pub mod sealed;

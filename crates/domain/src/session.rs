@@ -52,13 +52,54 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// The `acr` of a password alone.
-    pub const PASSWORD_ACR: &'static str = "urn:menshen:acr:password";
-
     /// By a password.
     pub fn by_password(time: Timestamp) -> Self {
-        let acr = Some(Self::PASSWORD_ACR.to_owned());
+        let acr = Some(Acr::Password.as_str().to_owned());
         Self { time, amr: vec!["pwd".to_owned()], acr }
+    }
+
+    /// By a password and a one-time password; `time` is when the password was given.
+    pub fn by_password_and_code(time: Timestamp) -> Self {
+        let acr = Some(Acr::Mfa.as_str().to_owned());
+        Self { time, amr: vec!["pwd".to_owned(), "otp".to_owned()], acr }
+    }
+
+    /// Whether it is worth at least this. One of an unknown worth is taken for a password.
+    pub fn reaches(&self, least: Acr) -> bool {
+        self.acr.as_deref().and_then(Acr::of).unwrap_or(Acr::Password) >= least
+    }
+}
+
+/// What a sign-in is worth, by the names that clients know; the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Acr {
+    /// A password alone.
+    #[default]
+    Password,
+    /// A password and a one-time password.
+    Mfa,
+}
+
+impl Acr {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Password, Self::Mfa];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "urn:menshen:acr:password",
+            Self::Mfa => "urn:menshen:acr:mfa",
+        }
+    }
+
+    /// The one of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|acr| acr.as_str() == name)
+    }
+
+    /// The least of those named that we know; `None` when we know none.
+    pub fn least_of<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        names.into_iter().filter_map(Self::of).min()
     }
 }
 

@@ -11,11 +11,12 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use menshen_server::config::{Config, ConfigError, Sources};
 use menshen_server::pages::{
-    AccountHome, AccountNotice, AppRow, ChooseAccount, Chrome, ClientCard, ConfirmSignOut, Consent,
-    DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow, DeviceVerdict, ErrorPage,
-    Extent, FinishSignUp, ForgotPassword, FormPost, FormTarget, MailPurpose, MailSent, Mishap,
-    NewPasswordProblem, PasswordChanged, Person, Reauthenticate, ResetPassword, SignIn,
-    SignInProblem, SignUp, SignUpProblem, SignedOut, View, asset_routes,
+    AccountHome, AccountNotice, AppRow, ChooseAccount, Chrome, ClientCard, CodeProblem, CodeSource,
+    ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
+    DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
+    FormTarget, MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person,
+    Reauthenticate, ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut, View,
+    asset_routes,
 };
 use tokio::net::TcpListener;
 

@@ -13,6 +13,7 @@ field-current-password = Current password
 field-new-password = New password
 field-email = E-mail address
 field-name = Name
+field-code = Code
 field-user-code = Code
 new-password-hint = At least 8 characters. A few words you can remember are better than one you cannot.
 
@@ -38,10 +39,25 @@ reauthenticate-for-app = { $app } asks for your password once more before it goe
 reauthenticate-for-account = Please give your password once more before you go on.
 reauthenticate-button = Confirm
 
+enter-code-title = Enter a code
+enter-code-from-app = Open your authenticator app, and type the code that it shows.
+enter-code-from-mail = { $minutes ->
+    [one] We have sent a code to your e-mail address. It is good for one minute.
+   *[other] We have sent a code to your e-mail address. It is good for { $minutes } minutes.
+}
+enter-code-mail-to-come = One more proof that it is you: we send a code to your e-mail address.
+enter-code-recovery = You do not have your phone? Type one of your recovery codes instead.
+enter-code-button = Continue
+enter-code-mail-button = Send the code
+enter-code-mail-instead = Send me a code by e-mail instead
+enter-code-mail-again = Send another code
+
 choose-account-title = You are signed in
 choose-account-continue = Continue as { $name }
 
 problem-wrong-name-or-password = The username or the password is wrong. Please try again.
+problem-wrong-code = This code is wrong, was used already, or is too old. Please try again.
+problem-begin-again = That took too long, or too many codes were wrong. Please sign in again.
 problem-wrong-password = The password is wrong. Please try again.
 problem-wait-seconds = { $count ->
     [one] Too many attempts. Please try again in one second.
@@ -87,6 +103,14 @@ mail-how-long = { $minutes ->
    *[other] The link is good for { $minutes } minutes, and works once.
 }
 mail-keep-it = Give the link to nobody: nobody who calls or writes to you needs it.
+mail-code-subject = Your code for { $place }
+mail-code-lead = Somebody signs in to your account at { $place }. If that is you, type this code:
+mail-code-how-long = { $minutes ->
+    [one] The code is good for one minute, and works once.
+   *[other] The code is good for { $minutes } minutes, and works once.
+}
+mail-code-keep-it = Give the code to nobody: nobody who calls or writes to you needs it.
+mail-code-not-you = If this was not you, somebody knows your password: please change it.
 mail-not-you = If this was not you, you need not do anything: nothing has changed.
 
 forgot-password-title = Forgot your password?

@@ -13,6 +13,7 @@ field-current-password = 当前密码
 field-new-password = 新密码
 field-email = 邮箱地址
 field-name = 姓名
+field-code = 验证码
 field-user-code = 代码
 new-password-hint = 至少 8 个字符。几个好记的词，胜过一个记不住的。
 
@@ -38,10 +39,22 @@ reauthenticate-for-app = { $app } 需要你再输入一次密码才能继续。
 reauthenticate-for-account = 请再输入一次密码，然后继续。
 reauthenticate-button = 确认
 
+enter-code-title = 输入验证码
+enter-code-from-app = 请打开身份验证器应用，输入其中显示的验证码。
+enter-code-from-mail = 我们已向你的邮箱发送验证码，{ $minutes } 分钟内有效。
+enter-code-mail-to-come = 还需要再确认一次是你本人：我们会向你的邮箱发送验证码。
+enter-code-recovery = 手机不在身边？也可以输入一个恢复码。
+enter-code-button = 继续
+enter-code-mail-button = 发送验证码
+enter-code-mail-instead = 改为通过邮件接收验证码
+enter-code-mail-again = 重新发送验证码
+
 choose-account-title = 你已登录
 choose-account-continue = 以 { $name } 的身份继续
 
 problem-wrong-name-or-password = 用户名或密码不正确，请再试一次。
+problem-wrong-code = 验证码错误、已被使用或已过期，请重试。
+problem-begin-again = 等待时间过长，或验证码错误次数过多，请重新登录。
 problem-wrong-password = 密码不正确，请再试一次。
 problem-wait-seconds = 尝试次数过多，请在 { $count } 秒后再试。
 problem-wait-minutes = 尝试次数过多，请在 { $count } 分钟后再试。
@@ -75,6 +88,11 @@ mail-known-lead = 有人想用此邮箱在 { $place } 注册账号，但它已�
 mail-known-forgot = 如果忘记了密码，可在这里设置新密码：
 mail-how-long = 链接在 { $minutes } 分钟内有效，只能使用一次。
 mail-keep-it = 请不要把链接交给任何人：任何打电话或发消息给你的人都不需要它。
+mail-code-subject = 你在 { $place } 的验证码
+mail-code-lead = 有人正在登录你在 { $place } 的账号。如果是你本人，请输入以下验证码：
+mail-code-how-long = 验证码在 { $minutes } 分钟内有效，只能使用一次。
+mail-code-keep-it = 请不要把验证码告诉任何人：任何打电话或发消息给你的人都不需要它。
+mail-code-not-you = 如果不是你本人，说明有人知道你的密码：请尽快修改密码。
 mail-not-you = 如果不是你本人，无需任何操作：一切都没有改变。
 
 forgot-password-title = 忘记密码？

@@ -149,8 +149,26 @@ impl Browser {
         authentication: Authentication,
         device: Device,
     ) -> Result<Option<Entered>, StoreError> {
+        self.enter_or_raise(app, user, authentication, device, None).await
+    }
+
+    /// The same, when a sign-in that went half way is whole: it may be for a session that the
+    /// browser must still hold.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub(crate) async fn enter_or_raise(
+        &self,
+        app: &App,
+        user: &User,
+        authentication: Authentication,
+        device: Device,
+        raises: Option<SessionId>,
+    ) -> Result<Option<Entered>, StoreError> {
         let cookie = Secret::from_random(app.random());
         let sign_in = BrowserSignIn {
+            raises,
             user_id: user.id.clone(),
             sign_in_epoch: user.sign_in_epoch,
             authentication,

@@ -9,8 +9,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use menshen_domain::Secret;
 use menshen_token::Reason;
 use serde_json::{Map, Value};
+
+use crate::sign_in::code::Method;
 
 mod api;
 mod conversions;
@@ -105,10 +108,20 @@ pub(crate) enum OAuthError {
     /// User name or password is wrong, or the user may not sign in: one answer for all.
     #[error("the user name or password is wrong")]
     AccessDenied,
-    /// More is needed from the user: the password is the only way in, so this attempt has no
+    /// More is needed from the user: without a password nothing has begun, so this attempt has no
     /// `auth_session`, and the next one begins anew.
     #[error("a user name and a password are needed to sign in")]
     InsufficientAuthorization,
+    /// The password was right, and a one-time password is needed as well; with what to go on with,
+    /// where one can.
+    #[error("a one-time password is needed to sign in")]
+    OneTimePasswordRequired(Option<AuthSession>),
+    /// The one-time password is wrong.
+    #[error("the one-time password is wrong, was used before, or has expired")]
+    WrongOneTimePassword,
+    /// There is nothing to go on with (OAuth 2.0 for First-Party Applications section 5.2.2.1).
+    #[error("the auth_session is unknown, expired or used up, or belongs to another client or key")]
+    InvalidSession,
     /// The DPoP proof does not hold. The sentence says what.
     #[error("{0}")]
     InvalidDpopProof(&'static str),
@@ -145,6 +158,16 @@ pub(crate) enum OAuthError {
     Internal,
 }
 
+/// What a client goes on with after the password (OAuth 2.0 for First-Party Applications section
+/// 5.3.1), and by which methods.
+#[derive(Debug)]
+pub(crate) struct AuthSession {
+    /// `auth_session`.
+    pub(crate) secret: Secret,
+    /// `methods`.
+    pub(crate) methods: Vec<Method>,
+}
+
 impl OAuthError {
     /// The one table: HTTP status and error code.
     const fn row(&self) -> (StatusCode, &'static str) {
@@ -179,10 +202,13 @@ impl OAuthError {
                 (StatusCode::BAD_REQUEST, "unmet_authentication_requirements")
             }
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
-            Self::AccessDenied | Self::Denied => (StatusCode::BAD_REQUEST, "access_denied"),
-            Self::InsufficientAuthorization => {
-                (StatusCode::BAD_REQUEST, "insufficient_authorization")
+            Self::AccessDenied | Self::WrongOneTimePassword | Self::Denied => {
+                (StatusCode::BAD_REQUEST, "access_denied")
             }
+            Self::InsufficientAuthorization | Self::OneTimePasswordRequired(_) => {
+                (StatusCode::FORBIDDEN, "insufficient_authorization")
+            }
+            Self::InvalidSession => (StatusCode::BAD_REQUEST, "invalid_session"),
             Self::InvalidDpopProof(_) => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
             Self::UseDpopNonce(_) => (StatusCode::BAD_REQUEST, "use_dpop_nonce"),
             Self::RefusedProof(_) => (StatusCode::UNAUTHORIZED, "invalid_dpop_proof"),
@@ -255,6 +281,11 @@ impl IntoResponse for OAuthError {
         if let Self::InvalidGrant(Some(reason)) | Self::InvalidSubjectToken(Some(reason)) = self {
             body.insert("reason".to_owned(), reason.as_str().into());
             body.insert("reason_description".to_owned(), reason.sentence().into());
+        }
+        if let Self::OneTimePasswordRequired(Some(session)) = &self {
+            let methods: Vec<&str> = session.methods.iter().map(|method| method.as_str()).collect();
+            body.insert("auth_session".to_owned(), session.secret.expose().into());
+            body.insert("methods".to_owned(), methods.into());
         }
         let mut response = (status, Json(Value::Object(body))).into_response();
         let mut set = |name: HeaderName, value: &str| {

@@ -3,6 +3,7 @@
 
 mod digest_key;
 mod key_pair;
+mod sealing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,17 +11,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use menshen_domain::Secret;
-use menshen_domain::client::{AuthMethod, ClientMetadata};
 use menshen_domain::mac_key::{MacKey, MacKeyId, MacKeys};
 use menshen_domain::sealed::{CannotUnseal, KeyEncryptionKey};
 use menshen_domain::signing_key::{self, Schedule, SigningKey, State, Step};
 use menshen_store::{AddMacKey, Receipt, SealedMacKey, Store, StoreError};
 use menshen_token::{
-    ACCESS_TOKEN_TYPE, AccessToken, Algorithm, ClientId, KeyId, KeySet, MAX_LEEWAY, Timestamp, jws,
+    ACCESS_TOKEN_TYPE, AccessToken, Algorithm, KeyId, KeySet, MAX_LEEWAY, Timestamp, jws,
 };
-
-use zeroize::Zeroizing;
 
 use self::key_pair::KeyPair;
 use crate::config::Config;
@@ -154,38 +151,6 @@ impl Keyring {
     /// The server keys behind refresh tokens and logout handles.
     pub fn mac_keys(&self) -> MacKeys {
         self.ring.load().mac_keys.clone()
-    }
-
-    /// Seals the secret of a client that makes its assertions with it.
-    pub fn seal_secret(&self, id: &ClientId, secret: &Secret) -> String {
-        self.encryption_key.seal(&secret_name(id), self.entropy.bytes(), secret.expose().as_bytes())
-    }
-
-    /// What is kept of a client's secret beside its hash: the secret sealed, when its assertions
-    /// are made with it, and else nothing.
-    pub fn keep_secret(
-        &self,
-        id: &ClientId,
-        by: &ClientMetadata,
-        secret: &Secret,
-    ) -> Option<String> {
-        let method = by.token_endpoint_auth_method;
-        (method == Some(AuthMethod::ClientSecretJwt)).then(|| self.seal_secret(id, secret))
-    }
-
-    /// Opens the sealed secret of a client.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyringError::Sealed`].
-    pub fn unseal_secret(
-        &self,
-        id: &ClientId,
-        sealed: &str,
-    ) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
-        let name = secret_name(id);
-        let unsealed = self.encryption_key.unseal(&name, sealed);
-        unsealed.map_err(|error| KeyringError::Sealed(name, error))
     }
 
     /// Reads the keys again, for what other nodes did.
@@ -323,11 +288,6 @@ impl Keyring {
             removed_at: None,
         }
     }
-}
-
-/// Under which name the secret of a client is sealed: no key of ours has a space in its id.
-fn secret_name(id: &ClientId) -> String {
-    format!("secret {id}")
 }
 
 impl Ring {

@@ -27,7 +27,7 @@ use crate::oauth::{
 };
 use crate::pages::{Chrome, assets};
 use crate::revoke::preferred_wait;
-use crate::sign_in::{finish_sign_up, forgot_password, page, reset_password, sign_up};
+use crate::sign_in::{code_page, finish_sign_up, forgot_password, page, reset_password, sign_up};
 use crate::trouble::Trouble;
 use crate::{feed, health, telemetry};
 
@@ -113,6 +113,8 @@ fn page_routes() -> Router<App> {
         .route(apps::PATH, post(apps::withdraw))
         .route(pages::password::PATH, post(pages::password::post))
         .route(page::PATH, get(page::get).post(page::post))
+        .route(code_page::PATH, post(code_page::post))
+        .route(code_page::MAIL_PATH, post(code_page::mail))
         .route("/sign-in/other", post(page::other))
         .route("/sign-in/chosen", post(page::chosen))
         .route(forgot_password::PATH, get(forgot_password::get).post(forgot_password::post))

@@ -19,3 +19,39 @@ CREATE TABLE digest_keys (
     realm TEXT NOT NULL,
     sealed TEXT NOT NULL
 );
+
+-- One-time passwords of an authenticator app (RFC 6238), of users who have them on.
+CREATE TABLE one_time_passwords (
+    user_id TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    sealed_secret TEXT NOT NULL,
+    -- The period whose code was accepted last: neither it nor an earlier one is accepted again.
+    last_step BIGINT NOT NULL,
+    turned_on_at_ms BIGINT NOT NULL
+);
+
+-- For the day on which the app is lost; gone once used.
+CREATE TABLE recovery_codes (
+    user_id TEXT NOT NULL REFERENCES one_time_passwords (user_id) ON DELETE CASCADE,
+    code_hash TEXT NOT NULL,
+    PRIMARY KEY (user_id, code_hash)
+);
+
+-- Sign-ins that stopped half way: the password was right, a code is still wanted. Gone once it was
+-- given.
+CREATE TABLE half_sign_ins (
+    hash TEXT PRIMARY KEY,
+    -- The browser, or the app with its keys, that goes on with it.
+    bound_to TEXT NOT NULL,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    -- The user's, when the password was looked at.
+    sign_in_epoch BIGINT NOT NULL,
+    -- The session in a browser that it raises; without one, it opens one.
+    session_id TEXT,
+    auth_time_ms BIGINT NOT NULL,
+    -- How many codes were tried.
+    tries BIGINT NOT NULL,
+    mailed_code_hash TEXT,
+    mailed_expires_at_ms BIGINT,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX half_sign_ins_by_expiry ON half_sign_ins (expires_at_ms);

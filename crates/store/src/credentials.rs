@@ -9,6 +9,8 @@ use crate::revocations::{self, Covered};
 use crate::{Receipt, Result, Store};
 
 pub(crate) mod digest;
+pub(crate) mod half_sign_ins;
+pub(crate) mod one_time_passwords;
 pub(crate) mod throttle;
 
 impl Store {

@@ -28,6 +28,8 @@ pub use codes::{CodeRefusal, Fresh, Redeemed, Redemption};
 pub use consents::Consent;
 pub use consumed::OneTime;
 pub use credentials::digest::{NewPassword, SealedDigestKey};
+pub use credentials::half_sign_ins::HalfSignIn;
+pub use credentials::one_time_passwords::OneTimePasswords;
 pub use credentials::throttle::{Admission, Attempt};
 pub use device_authorizations::{Decision, DevicePoll, Polled};
 pub use error::{Outage, StoreError, Which};

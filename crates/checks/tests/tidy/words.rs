@@ -102,6 +102,7 @@ const ERROR_CODES: &[&str] = &[
     "request_not_supported",
     "access_denied",
     "insufficient_authorization",
+    "invalid_session",
     "temporarily_unavailable",
     "server_error",
     "invalid_token",

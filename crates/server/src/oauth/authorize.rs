@@ -28,7 +28,7 @@ use crate::browser::{Browser, Held};
 use crate::error::OAuthError;
 use crate::form::Form;
 use crate::pages::Chrome;
-use crate::sign_in::page as sign_in_page;
+use crate::sign_in::{code_page, page as sign_in_page};
 use crate::trouble::Trouble;
 
 /// The path.
@@ -198,6 +198,7 @@ impl Visit {
             (Next::SignInAgain, Some(held)) => {
                 Ok(sign_in_page::ask_again(self, pending, &held, None))
             }
+            (Next::StepUp, Some(held)) => code_page::step_up(self, pending, &held).await,
             (Next::ChooseAccount, Some(held)) => Ok(sign_in_page::choose(self, pending, &held)),
             (Next::Refuse(Missing::Consent), _) => Err(OAuthError::ConsentRequired),
             (Next::Refuse(Missing::SignIn), _) => Err(OAuthError::LoginRequired),
@@ -223,6 +224,7 @@ pub(crate) async fn asked(
     Ok(Asked {
         prompt: request.prompt,
         max_age: request.max_age,
+        acr: request.acr,
         mark: pending.mark,
         subject,
         consent,

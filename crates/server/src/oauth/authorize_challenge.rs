@@ -1,5 +1,9 @@
 //! `POST /authorize-challenge`: an app of ours signs a user in on its own screen
-//! (draft-ietf-oauth-first-party-apps), and gets a code to redeem at `/token`.
+//! (draft-ietf-oauth-first-party-apps), and gets a code to redeem at `/token`. Where a one-time
+//! password is wanted as well, the request is sent once more, with `auth_session` and the code in
+//! place of name and password.
+
+mod sign_in;
 
 use std::net::SocketAddr;
 
@@ -7,9 +11,9 @@ use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
-use menshen_domain::code::{AuthorizationCode, OpenIdRequest};
-use menshen_domain::session::{Authentication, Device};
-use menshen_domain::{Client, Secret};
+use menshen_domain::code::{AuthorizationCode, CodeChallenge, OpenIdRequest};
+use menshen_domain::session::{Acr, Authentication, Device};
+use menshen_domain::{Client, Secret, SecretHash, User};
 use menshen_token::dpop::Proof;
 use menshen_token::{Scope, Thumbprint};
 use serde_json::json;
@@ -19,7 +23,8 @@ use super::{client_auth, subject};
 use crate::app::App;
 use crate::error::OAuthError;
 use crate::form::Form;
-use crate::{sender, sign_in};
+use crate::pages::Chrome;
+use crate::sender;
 
 /// The path.
 pub(crate) const PATH: &str = "/authorize-challenge";
@@ -28,6 +33,7 @@ pub(crate) const PATH: &str = "/authorize-challenge";
 pub(crate) async fn post(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    chrome: Chrome,
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, OAuthError> {
@@ -35,46 +41,98 @@ pub(crate) async fn post(
     if !client.policy.first_party {
         return Err(OAuthError::UnauthorizedClient);
     }
-    let scope = scope(&client, form.text("scope"))?;
-    let audience = request::audience(&client, &form)?;
-    let challenge = request::challenge(&client, &form)?;
-    let (confirmation, proof) = confirmation(&app, &headers, &form)?;
-    let (Some(username), Some(password)) = (form.text("username"), form.text("password")) else {
-        return Err(OAuthError::InsufficientAuthorization);
-    };
+    let asked = Asked::read(&app, &client, &headers, &form)?;
     let address = sender::address(&app, peer, &headers);
-    let user = sign_in::by_password(&app, address, username, password).await?;
-    if let Some(proof) = &proof {
+    let attempt =
+        sign_in::Attempt { app: &app, chrome: &chrome, address, form: &form, asked: &asked };
+    let proved = attempt.prove().await;
+    let is_right = matches!(proved, Ok(_) | Err(OAuthError::OneTimePasswordRequired(_)));
+    if let (true, Some(proof)) = (is_right, &asked.proof) {
         sender::use_up(&app, proof).await?;
     }
-    let now = app.now();
-    let code = Secret::from_random(app.random());
+    let (user, authentication) = proved?;
     let device = Device::new(
         form.text("device_name"),
         form.text("device_platform"),
         Some(address.to_string()),
     );
+    let code = issue(&app, &client, asked, SignedIn { user, authentication, device }).await?;
+    let body = Json(json!({ "authorization_code": code.expose() }));
+    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// Who has signed in, how and where.
+struct SignedIn {
+    user: User,
+    authentication: Authentication,
+    device: Device,
+}
+
+async fn issue(
+    app: &App,
+    client: &Client,
+    asked: Asked,
+    signed_in: SignedIn,
+) -> Result<Secret, OAuthError> {
+    let SignedIn { user, authentication, device } = signed_in;
+    let code = Secret::from_random(app.random());
     app.store
         .issue_code(&AuthorizationCode {
             hash: code.hash(),
             client_id: client.id.clone(),
-            subject: subject::of(&app, &client, &user.id).await?,
+            subject: subject::of(app, client, &user.id).await?,
             user_id: user.id,
             session_id: None,
-            audience,
+            audience: asked.audience,
             redirect_uri: None,
             openid: OpenIdRequest::default(),
             sign_in_epoch: user.sign_in_epoch,
-            scope,
-            challenge,
-            confirmation,
+            scope: asked.scope,
+            challenge: asked.challenge,
+            confirmation: asked.confirmation,
             device,
-            authentication: Authentication::by_password(now),
-            expires_at: now + app.config.code_lifetime,
+            authentication,
+            expires_at: app.now() + app.config.code_lifetime,
         })
         .await?;
-    let body = Json(json!({ "authorization_code": code.expose() }));
-    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+    Ok(code)
+}
+
+/// What a request asks for.
+struct Asked {
+    scope: Scope,
+    audience: Vec<String>,
+    challenge: Option<CodeChallenge>,
+    /// The key that the code is bound to.
+    confirmation: Option<Thumbprint>,
+    /// The proof of that key, which is not used up yet.
+    proof: Option<Proof>,
+    /// The least that the sign-in must be worth.
+    acr: Acr,
+    /// Who asks, with which key and which challenge: who else cannot go on with what this began.
+    sender: SecretHash,
+}
+
+impl Asked {
+    fn read(
+        app: &App,
+        client: &Client,
+        headers: &HeaderMap,
+        form: &Form,
+    ) -> Result<Self, OAuthError> {
+        let scope = scope(client, form.text("scope"))?;
+        let audience = request::audience(client, form)?;
+        let challenge = request::challenge(client, form)?;
+        let (confirmation, proof) = confirmation(app, headers, form)?;
+        let sender = json!([
+            client.id.as_str(),
+            confirmation.as_ref().map(Thumbprint::as_str),
+            challenge.as_ref().map(CodeChallenge::as_str),
+        ]);
+        let sender = SecretHash::of(sender.to_string().as_bytes());
+        let acr = request::acr(client, form);
+        Ok(Self { scope, audience, challenge, confirmation, proof, acr, sender })
+    }
 }
 
 /// What is asked for, which the client must be allowed; all of that when it asks for nothing.

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use menshen_domain::claim;
-use menshen_domain::session::Authentication;
+use menshen_domain::session::Acr;
 use menshen_token::{Algorithm, dpop};
 use serde_json::{Map, Value, json};
 
@@ -110,7 +110,7 @@ fn openid() -> Map<String, Value> {
         "backchannel_logout_session_supported": true,
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
-        "acr_values_supported": [Authentication::PASSWORD_ACR],
+        "acr_values_supported": Acr::ALL.map(Acr::as_str),
         "display_values_supported": ["page", "popup", "touch", "wap"],
     }))
 }

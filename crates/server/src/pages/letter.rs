@@ -22,6 +22,11 @@ pub(crate) enum Occasion<'a> {
         /// The link.
         link: &'a str,
     },
+    /// Somebody signs in, and chose to give a code that is mailed.
+    OneTimePassword {
+        /// The code.
+        code: &'a str,
+    },
     /// Somebody wants to sign up with this address.
     SignUp {
         /// The link.
@@ -37,7 +42,7 @@ pub(crate) enum Occasion<'a> {
 }
 
 impl Letter {
-    /// The mail for an occasion; a link in it is good for so many minutes.
+    /// The mail for an occasion; a link or code in it is good for so many minutes.
     pub(crate) fn write(chrome: &Chrome, occasion: Occasion<'_>, minutes: u64) -> Self {
         let place = &chrome.brand().name;
         let of_place = |key| chrome.text_of(key, "place", place);
@@ -52,6 +57,12 @@ impl Letter {
                 let parts = vec![lead, link.to_owned(), format!("{} {keep_it}", how_long())];
                 (of_place("mail-reset-subject"), parts)
             }
+            Occasion::OneTimePassword { code } => {
+                let how_long = chrome.text_of("mail-code-how-long", "minutes", &minutes);
+                let keep_it = chrome.text("mail-code-keep-it");
+                let parts = vec![of_place("mail-code-lead"), code.to_owned(), how_long, keep_it];
+                (of_place("mail-code-subject"), parts)
+            }
             Occasion::SignUp { link } => {
                 let parts = vec![of_place("mail-sign-up-lead"), link.to_owned(), how_long()];
                 (of_place("mail-sign-up-subject"), parts)
@@ -63,7 +74,11 @@ impl Letter {
                 (of_place("mail-known-subject"), parts)
             }
         };
-        parts.push(chrome.text("mail-not-you"));
+        let not_you = match occasion {
+            Occasion::OneTimePassword { .. } => "mail-code-not-you",
+            _ => "mail-not-you",
+        };
+        parts.push(chrome.text(not_you));
         parts.push(format!("-- \n{place}"));
         Self { subject, text: parts.join("\n\n") + "\n" }
     }

@@ -29,11 +29,11 @@ pub use page::View;
 pub use policy::Policy;
 pub use qr::svg as qr_svg;
 pub use views::{
-    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, ConfirmSignOut, Consent,
-    DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow, DeviceVerdict, ErrorPage,
-    Extent, FinishSignUp, ForgotPassword, FormPost, MailPurpose, MailSent, Mishap,
-    NewPasswordProblem, PasswordChanged, Person, Reauthenticate, ResetPassword, SignIn,
-    SignInProblem, SignUp, SignUpProblem, SignedOut,
+    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, CodeProblem, CodeSource,
+    ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
+    DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
+    MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person, Reauthenticate,
+    ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut,
 };
 
 #[cfg(test)]

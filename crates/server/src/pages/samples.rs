@@ -4,11 +4,11 @@ use menshen_token::{Reason, Timestamp};
 use url::Url;
 
 use super::{
-    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, ConfirmSignOut, Consent,
-    DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow, DeviceVerdict, ErrorPage,
-    Extent, FinishSignUp, ForgotPassword, FormPost, FormTarget, MailPurpose, MailSent, Mishap,
-    NewPasswordProblem, PasswordChanged, Person, Reauthenticate, ResetPassword, SignIn,
-    SignInProblem, SignUp, SignUpProblem, SignedOut, View,
+    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, CodeProblem, CodeSource,
+    ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
+    DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
+    FormTarget, MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person,
+    Reauthenticate, ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut, View,
 };
 
 /// The time in the samples: 2026-11-03, 10:00 UTC.
@@ -21,6 +21,7 @@ pub(super) type Sample = (&'static str, Box<dyn View + Send + Sync>);
 pub(super) fn all(hostile: Option<&str>) -> Vec<Sample> {
     let cast = Cast { hostile };
     let mut samples = sign_in(&cast);
+    samples.extend(codes(&cast));
     samples.extend(sign_up(&cast));
     samples.extend(passwords(&cast));
     samples.extend(consent(&cast));
@@ -83,6 +84,7 @@ fn sign_in(cast: &Cast<'_>) -> Vec<Sample> {
     };
     let throttled = SignIn { problem: Some(SignInProblem::TooManyAttempts(45)), ..wrong.clone() };
     let busy = SignIn { problem: Some(SignInProblem::Busy), client: None, ..wrong.clone() };
+    let over = SignIn { problem: Some(SignInProblem::BeginAgain), ..fresh.clone() };
     let plain = SignIn { form: form(""), ..SignIn::default() };
     let again = Reauthenticate {
         client: Some(cast.client()),
@@ -108,10 +110,40 @@ fn sign_in(cast: &Cast<'_>) -> Vec<Sample> {
         sample("sign-in-wrong", wrong),
         sample("sign-in-throttled", throttled),
         sample("sign-in-busy", busy),
+        sample("sign-in-begin-again", over),
         sample("sign-in-plain", plain),
         sample("reauthenticate", again),
         sample("reauthenticate-wrong", again_wrong),
         sample("choose-account", choose),
+    ]
+}
+
+fn codes(cast: &Cast<'_>) -> Vec<Sample> {
+    let from_app = EnterCode {
+        client: Some(cast.client()),
+        person: cast.person(),
+        source: CodeSource::App,
+        form: form("/sign-in/code"),
+        mail: Some(form("/sign-in/mail-code")),
+        problem: None,
+        other_account: Some(form("/sign-in/other")),
+    };
+    let wrong = EnterCode {
+        client: None,
+        mail: None,
+        problem: Some(CodeProblem::WrongCode),
+        ..from_app.clone()
+    };
+    let throttled =
+        EnterCode { problem: Some(CodeProblem::TooManyAttempts(45)), ..from_app.clone() };
+    let from_mail = EnterCode { source: CodeSource::Mail(10), ..from_app.clone() };
+    let to_come = EnterCode { source: CodeSource::MailToCome, ..from_app.clone() };
+    vec![
+        sample("enter-code", from_app),
+        sample("enter-code-wrong", wrong),
+        sample("enter-code-throttled", throttled),
+        sample("enter-code-mailed", from_mail),
+        sample("enter-code-to-mail", to_come),
     ]
 }
 

@@ -319,6 +319,7 @@ fn the_operator_names_the_place_and_gives_it_a_logo() {
 fn every_template_is_a_page_or_part_of_one() {
     let pages: String = [
         "sign_in",
+        "code",
         "sign_up",
         "password",
         "consent",

@@ -98,7 +98,7 @@ async fn mail(visit: &Visit, username: &Username, next: &str) -> Result<(), Stor
 
 /// Where a user gets mail: at the address that an operator has given or they have confirmed
 /// themselves, or else at the user name, when that is one.
-fn address_of(user: &User) -> Option<Address> {
+pub(super) fn address_of(user: &User) -> Option<Address> {
     let disproved = user.claims.get("email_verified") == Some(&Value::Bool(false));
     let claimed = user.claims.get("email").and_then(Value::as_str).filter(|_| !disproved);
     let claimed = claimed.and_then(|email| email.parse().ok());

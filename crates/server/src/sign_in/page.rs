@@ -7,11 +7,10 @@ use axum::extract::{ConnectInfo, FromRequest as _, RawQuery, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
 use menshen_domain::prompt_mark::AccountChosen;
-use menshen_domain::session::Authentication;
 use menshen_domain::{Client, User};
 use url::Url;
 
-use super::{by_password, forgot_password, sign_up};
+use super::{Proof, by_password, code_page, forgot_password, sign_up};
 use crate::app::App;
 use crate::browser::{Held, device};
 use crate::error::OAuthError;
@@ -116,8 +115,9 @@ async fn signed_in(visit: &Visit, peer: SocketAddr, request: Request) -> Result<
     let address = sender::address(app, peer, &visit.headers);
     let username = form.text("username").unwrap_or_default();
     let password = form.text("password").unwrap_or_default();
-    let user = match by_password(app, address, username, password).await {
-        Ok(user) => user,
+    let (user, authentication) = match by_password(app, address, username, password).await {
+        Ok(Proof::Whole(user, authentication)) => (user, authentication),
+        Ok(Proof::Half(user)) => return Ok(code_page::ask(visit, next, &user).await?),
         Err(error) => {
             let (status, problem) = problem(error)?;
             if form.text("again").is_some()
@@ -128,7 +128,6 @@ async fn signed_in(visit: &Visit, peer: SocketAddr, request: Request) -> Result<
             return Ok(again(visit, next, status, Some((username, problem))).await);
         }
     };
-    let authentication = Authentication::by_password(app.now());
     let device = device(&visit.headers, address.to_string());
     if let Some(entered) = visit.browser.enter(app, &user, authentication, device).await? {
         return Ok(entered.keep(app, see_other(&app.config.endpoint(next))));
@@ -182,7 +181,7 @@ pub(crate) async fn checked(visit: &Visit, request: Request) -> Result<Form, Tro
 }
 
 /// The sign-in page for what comes next, whatever that is.
-async fn again(
+pub(super) async fn again(
     visit: &Visit,
     next: &str,
     status: StatusCode,

@@ -27,6 +27,7 @@ mod harness;
 mod introspect;
 mod jwt_bearer;
 mod lifecycle;
+mod one_time_passwords;
 mod opaque_tokens;
 mod outage;
 mod own_endpoints;

@@ -26,6 +26,9 @@ pub struct BrowserSignIn {
     pub authentication: Authentication,
     /// Where.
     pub device: Device,
+    /// The session that this raises, which the browser must still hold; `None` when whatever it
+    /// holds gives way.
+    pub raises: Option<SessionId>,
     /// The id of the session, if one has to be opened.
     pub session_id: SessionId,
     /// Of the cookie by which the browser will hold it.
@@ -48,7 +51,8 @@ pub enum SignedIn {
         /// The end of the session that somebody else had in this browser.
         displaced: Option<Receipt>,
     },
-    /// The user may not sign in, or everything of theirs was ended after they proved who they are.
+    /// The user may not sign in, everything of theirs was ended after they proved who they are, or
+    /// the session that was to be raised is over.
     Refused,
 }
 
@@ -72,6 +76,10 @@ impl Store {
                         Some(cookie) => find_held(tx, cookie, now).await?,
                         None => None,
                     };
+                    let held = previous.as_ref().map(|session| session.id);
+                    if sign_in.raises.is_some() && sign_in.raises != held {
+                        return Ok(SignedIn::Refused);
+                    }
                     let (session, displaced) = match previous {
                         Some(session) if session.user_id == sign_in.user_id => {
                             (renew(tx, session, sign_in, now).await?, None)

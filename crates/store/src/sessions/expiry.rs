@@ -183,6 +183,7 @@ const KEPT: &[Kept] = &[
     kept("authorization_codes", "hash", "expires_at_ms", CODE),
     kept("pushed_requests", "hash", "expires_at_ms", Duration::ZERO),
     kept("device_authorizations", "device_code_hash", "expires_at_ms", CODE),
+    kept("half_sign_ins", "hash", "expires_at_ms", Duration::ZERO),
     kept("mailed_links", "hash", "expires_at_ms", Duration::ZERO),
     kept("exchanged_grants", "grant_id", "expires_at_ms", GRACE),
     kept("sessionless_tokens", "user_id", "expires_at_ms", GRACE),

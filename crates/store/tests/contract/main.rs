@@ -7,6 +7,7 @@ mod database;
 mod keys;
 mod log;
 mod nodes;
+mod one_time_passwords;
 mod openid;
 mod parallel;
 mod refreshes;

@@ -227,6 +227,7 @@ pub(crate) fn browser_sign_in(
     now: Timestamp,
 ) -> BrowserSignIn {
     BrowserSignIn {
+        raises: None,
         user_id: user.id.clone(),
         sign_in_epoch: user.sign_in_epoch,
         authentication: Authentication::by_password(now),

@@ -55,7 +55,7 @@ async fn changed(visit: &Visit, peer: SocketAddr, request: Request) -> Result<Re
     // Who they are was proved under the epoch that the change has ended. Should more have been
     // ended meanwhile, they are asked once more.
     let user = User { sign_in_epoch: held.user.sign_in_epoch + 1, ..held.user };
-    let authentication = Authentication::by_password(app.now());
+    let authentication = Authentication { time: app.now(), ..held.session.authentication };
     let device = device(&visit.headers, address.to_string());
     let response = done(visit, AccountNotice::PasswordChanged);
     Ok(match visit.browser.enter(app, &user, authentication, device).await? {

@@ -7,7 +7,7 @@ use menshen_domain::authorization::Prompt;
 use menshen_domain::claim::ClaimsRequest;
 use menshen_domain::client::{Client, SecurityProfile};
 use menshen_domain::code::CodeChallenge;
-use menshen_domain::session::Authentication;
+use menshen_domain::session::Acr;
 use menshen_domain::{Secret, SecretHash};
 use menshen_token::{ClientId, Scope, Thumbprint};
 
@@ -158,6 +158,8 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) confirmation: Option<Thumbprint>,
     pub(crate) prompt: Prompt,
     pub(crate) max_age: Option<Duration>,
+    /// The least that the sign-in must be worth.
+    pub(crate) acr: Acr,
     pub(crate) claims: ClaimsRequest,
     pub(crate) login_hint: Option<String>,
     pub(crate) id_token_hint: Option<String>,
@@ -186,7 +188,8 @@ pub(crate) fn understand(
     let prompt = Prompt::parse(parameters.text("prompt").unwrap_or_default());
     let claims = parameters.text("claims").map(ClaimsRequest::parse);
     let claims = claims.unwrap_or_else(|| Some(ClaimsRequest::default()));
-    let request = AuthorizationRequest {
+    let claims = claims.ok_or(OAuthError::InvalidRequest("claims is malformed"))?;
+    Ok(AuthorizationRequest {
         response_type,
         audience: audience(client, parameters)?,
         nonce,
@@ -194,20 +197,31 @@ pub(crate) fn understand(
         confirmation: confirmation(parameters, proven)?,
         prompt: prompt.ok_or(OAuthError::InvalidRequest("prompt=none stands alone"))?,
         max_age: max_age(client, parameters)?,
-        claims: claims
-            .ok_or(OAuthError::InvalidRequest("claims is malformed"))?
-            .within(&client.policy.scope),
+        acr: essential_acr(&claims)?.max(acr(client, parameters)),
+        claims: claims.within(&client.policy.scope),
         login_hint: parameters.text("login_hint").map(str::to_owned),
         id_token_hint: parameters.text("id_token_hint").map(str::to_owned),
         scope,
-    };
-    let ours = Authentication::PASSWORD_ACR;
-    match request.claims.essential_acr() {
-        Some(wanted) if !wanted.is_empty() && !wanted.iter().any(|acr| acr == ours) => {
-            Err(OAuthError::UnmetAuthenticationRequirements)
-        }
-        _ => Ok(request),
+    })
+}
+
+/// The least that the claim `acr` insists on (OpenID Connect Core 1.0 section 5.5.1.1).
+fn essential_acr(claims: &ClaimsRequest) -> Result<Acr, OAuthError> {
+    let wanted = claims.essential_acr().unwrap_or_default();
+    let least = Acr::least_of(wanted.iter().map(String::as_str));
+    if least.is_none() && !wanted.is_empty() {
+        return Err(OAuthError::UnmetAuthenticationRequirements);
     }
+    Ok(least.unwrap_or_default())
+}
+
+/// The least of `acr_values` that we know, or of those that the client has registered: any one of
+/// them will do (RFC 9470 section 4). Values of others ask for nothing.
+pub(crate) fn acr(client: &Client, parameters: &Form) -> Acr {
+    let registered =
+        || Acr::least_of(client.metadata.default_acr_values.iter().map(String::as_str));
+    let asked = parameters.text("acr_values").map(|values| Acr::least_of(values.split(' ')));
+    asked.unwrap_or_else(registered).unwrap_or_default()
 }
 
 fn response_type(client: &Client, parameters: &Form) -> Result<ResponseType, OAuthError> {

@@ -2,23 +2,26 @@
 //! a request to a gateway (RFC 7617).
 
 use axum::response::Response;
-use menshen_domain::session::Authentication;
 
 use super::super::token::TokenRequest;
 use super::sessionless::{self, Order};
 use crate::error::OAuthError;
 use crate::sign_in;
 
-/// Gives a token to whoever knows a password; slowed down by the address that the gateway names.
+/// Gives a token to whoever knows a password, and has the code of the day where that is wanted
+/// (`otp`); slowed down by the address that the gateway names.
 pub(in crate::oauth) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
     let (app, form) = (request.app, request.form);
     let (username, password) = (form.require("username")?, form.require("password")?);
     let address = sessionless::client_address(form)?;
     let order = Order::read(request).await?;
-    let user = sign_in::by_password(app, address, username, password).await;
-    let user = user.map_err(|error| match error {
-        OAuthError::AccessDenied => OAuthError::InvalidGrant(None),
+    let code = form.text("otp");
+    let proved = sign_in::by_password_and_code(app, address, username, password, code).await;
+    let (user, authentication) = proved.map_err(|error| match error {
+        OAuthError::AccessDenied | OAuthError::WrongOneTimePassword => {
+            OAuthError::InvalidGrant(None)
+        }
         other => other,
     })?;
-    order.give(request, &user, Authentication::by_password(app.now())).await
+    order.give(request, &user, authentication).await
 }

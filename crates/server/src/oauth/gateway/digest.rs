@@ -6,7 +6,6 @@ use std::net::IpAddr;
 
 use axum::response::Response;
 use menshen_domain::User;
-use menshen_domain::session::Authentication;
 use menshen_domain::user::Username;
 use menshen_store::{Admission, Attempt};
 use menshen_token::digest::{DigestAnswer, DigestKey};
@@ -26,7 +25,9 @@ pub(in crate::oauth) async fn answer(request: &TokenRequest<'_>) -> Result<Respo
     let address = sessionless::client_address(form)?;
     let order = Order::read(request).await?;
     let (user, key) = judge(app, address, &proof).await?;
-    order.sharing(key).give(request, &user, Authentication::by_password(app.now())).await
+    let code = form.text("otp");
+    let authentication = sign_in::after_password(app, address, &user, code).await?;
+    order.sharing(key).give(request, &user, authentication).await
 }
 
 struct Proof<'a> {
@@ -81,8 +82,11 @@ async fn judge(
     let made = key.made(&proof.answer) && sealed.is_some();
     match user.filter(|user| made && user.disabled_at.is_none()) {
         Some(user) => {
-            if is_counted {
-                app.store.forgive_attempt(&attempt, app.now()).await?;
+            let half = app.store.find_one_time_passwords(&user.id).await?.is_some();
+            match (is_counted, half) {
+                (false, _) => {}
+                (true, true) => app.store.withdraw_attempt(&attempt).await?,
+                (true, false) => app.store.forgive_attempt(&attempt, app.now()).await?,
             }
             Ok((user, key))
         }

@@ -2,7 +2,6 @@
 //! policy says `legacy_grants`, until they have learned better.
 
 use axum::response::Response;
-use menshen_domain::session::Authentication;
 
 use super::TokenRequest;
 use super::at_once::Entrance;
@@ -14,10 +13,13 @@ pub(super) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuth
     let (app, form) = (request.app, request.form);
     let (username, password) = (form.require("username")?, form.require("password")?);
     let entrance = Entrance::read(request).await?;
-    let user = sign_in::by_password(app, request.address(), username, password).await;
-    let user = user.map_err(|error| match error {
-        OAuthError::AccessDenied => OAuthError::InvalidGrant(None),
+    let (address, code) = (request.address(), form.text("otp"));
+    let proved = sign_in::by_password_and_code(app, address, username, password, code).await;
+    let (user, authentication) = proved.map_err(|error| match error {
+        OAuthError::AccessDenied | OAuthError::WrongOneTimePassword => {
+            OAuthError::InvalidGrant(None)
+        }
         other => other,
     })?;
-    entrance.open(request, &user, Authentication::by_password(app.now())).await
+    entrance.open(request, &user, authentication).await
 }

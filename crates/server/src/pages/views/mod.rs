@@ -2,6 +2,7 @@
 
 mod account;
 mod client;
+mod code;
 mod consent;
 mod device;
 mod error;
@@ -14,6 +15,7 @@ mod sign_up;
 
 pub use account::{AccountHome, AccountNotice, AppRow, DeviceRow};
 pub use client::{ClientCard, Person};
+pub use code::{CodeProblem, CodeSource, EnterCode};
 pub use consent::Consent;
 pub use device::{DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceVerdict};
 pub use error::{ErrorPage, Mishap};

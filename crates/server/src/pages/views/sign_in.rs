@@ -60,6 +60,8 @@ pub enum SignInProblem {
     TooManyAttempts(u64),
     /// There is more to do than can be done right now.
     Busy,
+    /// It stopped half way, and took too long or went wrong too often.
+    BeginAgain,
 }
 
 impl SignInProblem {
@@ -68,6 +70,7 @@ impl SignInProblem {
             Self::WrongNameOrPassword => chrome.text("problem-wrong-name-or-password"),
             Self::TooManyAttempts(seconds) => wait(chrome, seconds),
             Self::Busy => chrome.text("problem-busy"),
+            Self::BeginAgain => chrome.text("problem-begin-again"),
         }
     }
 
@@ -75,7 +78,7 @@ impl SignInProblem {
     pub(in crate::pages) fn sentence_for_password(self, chrome: &Chrome) -> String {
         match self {
             Self::WrongNameOrPassword => chrome.text("problem-wrong-password"),
-            Self::TooManyAttempts(_) | Self::Busy => self.sentence(chrome),
+            Self::TooManyAttempts(_) | Self::Busy | Self::BeginAgain => self.sentence(chrome),
         }
     }
 
@@ -94,7 +97,7 @@ pub(super) fn wait(chrome: &Chrome, seconds: u64) -> String {
     }
 }
 
-fn permit(policy: &mut Policy, client: Option<&ClientCard>, forms: &[&FormTarget]) {
+pub(super) fn permit(policy: &mut Policy, client: Option<&ClientCard>, forms: &[&FormTarget]) {
     if let Some(client) = client {
         client.permit(policy);
     }

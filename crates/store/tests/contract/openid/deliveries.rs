@@ -31,6 +31,7 @@ impl Scene {
     async fn browser(&self, user: &User) -> Session {
         let user = self.store.find_user(&user.id).await.expect("reads").expect("is somebody");
         let sign_in = BrowserSignIn {
+            raises: None,
             user_id: user.id.clone(),
             sign_in_epoch: user.sign_in_epoch,
             authentication: Authentication::by_password(START),
