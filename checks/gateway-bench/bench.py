@@ -192,7 +192,7 @@ http {{
             proxy_set_header X-Original-Scheme $scheme;
             proxy_set_header X-Original-Host $http_host;
             proxy_set_header X-Original-URI $request_uri;
-            proxy_set_header X-Original-For $remote_addr;
+            proxy_set_header X-Forwarded-For $remote_addr;
         }}
     }}
 }}

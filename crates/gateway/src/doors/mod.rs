@@ -1,6 +1,8 @@
 //! The doors: each turns what its protocol says into facts, and a decision into what its protocol
 //! wants. No door decides.
 
+mod answer;
+mod forward_auth;
 mod health;
 
 use axum::Router;
@@ -13,5 +15,6 @@ pub(crate) fn decisions(gateway: &Gateway) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .merge(forward_auth::routes())
         .with_state(gateway.clone())
 }
