@@ -1,8 +1,8 @@
 //! What a request shows to prove who asks. Every way ends in an identity.
 
 mod bearer;
+mod line;
 
-use http::header;
 use menshen_verifier::{Rejection, Schemes};
 
 use crate::config::{Authentication, Requirements};
@@ -24,13 +24,9 @@ impl Presented {
         _target: &Target,
         required: &Requirements,
     ) -> Result<Self, Refusal> {
-        let mut lines = facts.headers.get_all(header::AUTHORIZATION).iter();
-        let Some(line) = lines.next() else {
+        let Some(line) = line::only_line(&facts.headers)? else {
             return Err(unauthenticated(required, Rejection::Missing));
         };
-        if lines.next().is_some() {
-            return Err(Refusal::SeveralCredentials);
-        }
         let line = line.to_str().map_err(|_| unauthenticated(required, Rejection::Malformed))?;
         let scheme = line.split(' ').next().unwrap_or_default();
         let is = |name: &str| scheme.eq_ignore_ascii_case(name);

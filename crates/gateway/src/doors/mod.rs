@@ -2,6 +2,7 @@
 //! wants. No door decides.
 
 mod answer;
+mod ext_authz;
 mod forward_auth;
 mod health;
 
@@ -16,5 +17,9 @@ pub(crate) fn decisions(gateway: &Gateway) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(forward_auth::routes())
+        .merge(ext_authz::routes(gateway))
         .with_state(gateway.clone())
 }
+
+#[cfg(test)]
+mod tests;
