@@ -5,6 +5,7 @@ mod lifetime;
 mod pattern;
 mod problem;
 mod rule;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ pub use rule::{
     Access, Authentication, Cors, Lists, Miss, RateBy, RateLimit, Requirements, Rule, Streams,
     Unauthenticated,
 };
+pub use telling::{Assertions, Telling};
 
 /// Everything that one rules file says.
 #[derive(Clone, Debug)]
@@ -38,6 +40,11 @@ pub struct Config {
     pub provider: Option<Provider>,
     /// What the headers are called that tell services behind who asks.
     pub identity: HeaderNames,
+    /// The JWTs for services behind; `None` when no rule and no upstream has them.
+    pub assertions: Option<Assertions>,
+    /// Whether the proxy in front of us gives each request its number, and takes out what clients
+    /// send.
+    pub trust_request_id: bool,
     /// How paths are read.
     pub paths: Leniency,
     /// Services behind the reverse proxy, by name.

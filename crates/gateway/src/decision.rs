@@ -2,14 +2,15 @@
 
 mod cors;
 mod limits;
+mod telling;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::config::{Access, Miss, RateBy, Requirements, Rule, Unauthenticated};
 use crate::credentials::{self, Presented};
-use crate::gateway::{Gateway, Rules};
+use crate::gateway::{Gateway, Rules, Taken};
 use crate::requirements;
-use crate::{Facts, Host, Identity, Refusal, Target};
+use crate::{Door, Facts, Host, Identity, Refusal, Target};
 
 pub(crate) use limits::Limits;
 use limits::Sender;
@@ -85,26 +86,57 @@ const OVERRIDING: [&str; 5] = [
 impl Gateway {
     /// Judges one request.
     pub async fn decide(&self, facts: &Facts) -> Decision {
-        let rules = self.rules();
-        let (target, rule) = match about(&rules, facts) {
-            Ok(found) => found,
-            Err(refusal) => return refuse(None, facts, refusal),
-        };
-        if let (Some(method), Some(cors)) = (cors::asked_about(facts), &rule.cors) {
-            return Decision::Preflight(cors::preflight(cors, &method, facts));
-        }
-        match self.judge(rule, facts, &target).await {
-            Ok(allowed) => Decision::Allow(Box::new(allowed)),
-            Err(Refusal::Unauthenticated { .. } | Refusal::InsufficientAuthentication { .. })
-                if wants_login(rule, facts) =>
-            {
-                Decision::Redirect(login_address(&target))
-            }
-            Err(refusal) => refuse(Some(rule), facts, refusal),
-        }
+        let request_id = self.request_id(&self.rules().config, facts);
+        self.take(facts, &request_id).await.1
     }
 
-    async fn judge(&self, rule: &Rule, facts: &Facts, target: &Target) -> Result<Allowed, Refusal> {
+    /// As [`Gateway::decide`], counted and logged.
+    pub async fn decide_at(&self, door: Door, facts: &Facts) -> Decision {
+        let began_at = self.monotonic();
+        let request_id = self.request_id(&self.rules().config, facts);
+        let (rule, decision) = self.take(facts, &request_id).await;
+        let took = self.monotonic().saturating_sub(began_at);
+        let (rule, request_id) = (rule.as_deref(), request_id.as_str());
+        let taken = Taken { door, facts, rule, request_id, decision: &decision, took };
+        self.telemetry().decided(&taken);
+        decision
+    }
+
+    /// The decision, and the name of the rule that it was taken by.
+    async fn take(&self, facts: &Facts, request_id: &str) -> (Option<String>, Decision) {
+        let rules = self.rules();
+        let refuse = |rule: Option<&Rule>, refusal| {
+            let mut answer = rule.map(|rule| cors::with_refusal(rule, facts)).unwrap_or_default();
+            answer.extend(echo(&rules, request_id));
+            let rule = rule.map(|rule| rule.name.clone());
+            Decision::Refuse(Box::new(Refused { rule, refusal, answer }))
+        };
+        let (target, rule) = match about(&rules, facts) {
+            Ok(found) => found,
+            Err(refusal) => return (None, refuse(None, refusal)),
+        };
+        let name = Some(rule.name.clone());
+        if let (Some(method), Some(cors)) = (cors::asked_about(facts), &rule.cors) {
+            return (name, Decision::Preflight(cors::preflight(cors, &method, facts)));
+        }
+        let decision =
+            match self.judge(rule, facts, &target, request_id).await {
+                Ok(allowed) => Decision::Allow(Box::new(allowed)),
+                Err(
+                    Refusal::Unauthenticated { .. } | Refusal::InsufficientAuthentication { .. },
+                ) if wants_login(rule, facts) => Decision::Redirect(login_address(&target)),
+                Err(refusal) => refuse(Some(rule), refusal),
+            };
+        (name, decision)
+    }
+
+    async fn judge(
+        &self,
+        rule: &Rule,
+        facts: &Facts,
+        target: &Target,
+        request_id: &str,
+    ) -> Result<Allowed, Refusal> {
         let rules = self.rules();
         let by_subject = rule.rate_limit.is_some_and(|limit| limit.by == RateBy::Subject)
             && matches!(rule.access, Access::Authenticated(_));
@@ -120,14 +152,19 @@ impl Gateway {
         if let (true, Some(identity)) = (by_subject, &identity) {
             rules.limits.take(rule, Sender::Subject(&identity.subject))?;
         }
-        let headers = rules.config.identity.telling(identity.as_ref(), &self.request_id());
+        let told = telling::Told { rule, facts, identity: identity.as_ref() };
+        let headers = self.tell(&rules.config, &told, request_id)?;
+        let withheld =
+            if rule.forward_credentials { Vec::new() } else { telling::CREDENTIALS.to_vec() };
+        let mut answer = cors::with_answer(rule, facts);
+        answer.extend(echo(&rules, request_id));
         Ok(Allowed {
             rule: rule.name.clone(),
             identity,
             target: target.clone(),
             headers,
-            withheld: Vec::new(),
-            answer: cors::with_answer(rule, facts),
+            withheld,
+            answer,
         })
     }
 
@@ -144,10 +181,10 @@ impl Gateway {
     }
 }
 
-fn refuse(rule: Option<&Rule>, facts: &Facts, refusal: Refusal) -> Decision {
-    let answer = rule.map(|rule| cors::with_refusal(rule, facts)).unwrap_or_default();
-    let rule = rule.map(|rule| rule.name.clone());
-    Decision::Refuse(Box::new(Refused { rule, refusal, answer }))
+/// The number of the request, for whoever reads the answer and asks about it.
+fn echo(rules: &Rules, request_id: &str) -> HeaderMap {
+    let name = rules.config.identity.request_id.clone();
+    HeaderValue::from_str(request_id).map(|id| (name, id)).into_iter().collect()
 }
 
 /// The rule that a request falls under, and its target.

@@ -40,3 +40,25 @@ impl Scheme {
         }
     }
 }
+
+/// The way by which we were asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A proxy asks by a request of its own: nginx, Traefik, Caddy.
+    ForwardAuth,
+    /// Envoy's external authorization.
+    ExtAuthz,
+    /// We are the proxy.
+    Proxy,
+}
+
+impl Door {
+    /// As it stands in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForwardAuth => "forward_auth",
+            Self::ExtAuthz => "ext_authz",
+            Self::Proxy => "proxy",
+        }
+    }
+}

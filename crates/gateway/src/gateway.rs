@@ -1,15 +1,21 @@
 //! The gateway: rules that can be exchanged, and what is needed to judge by them.
 
+mod telemetry;
+
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+
 use menshen_token::{Clock, Timestamp};
 use menshen_verifier::{Readiness, Verifier};
 
 use crate::config::{Config, Miss};
 use crate::decision::Limits;
-use crate::{Entropy, Facts, decision};
+use crate::{Entropy, Facts, Signer, decision};
+
+pub(crate) use telemetry::{Levels, Taken, Telemetry};
 
 /// The gateway. Cheap to clone.
 #[derive(Clone)]
@@ -19,9 +25,11 @@ pub struct Gateway {
 
 struct Parts {
     rules: ArcSwap<Rules>,
+    signer: ArcSwapOption<Signer>,
     verifier: Option<Verifier>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    telemetry: Telemetry,
 }
 
 /// The rules in force.
@@ -41,7 +49,9 @@ impl Gateway {
     ) -> Self {
         let limits = Limits::new(&config.rules, None, &clock);
         let rules = ArcSwap::from_pointee(Rules { config, limits });
-        Self { parts: Arc::new(Parts { rules, verifier, clock, entropy }) }
+        let signer = ArcSwapOption::empty();
+        let telemetry = Telemetry::new();
+        Self { parts: Arc::new(Parts { rules, signer, verifier, clock, entropy, telemetry }) }
     }
 
     /// Exchanges the rules. Requests under way end by the old ones, and a rate limit that stays
@@ -51,14 +61,30 @@ impl Gateway {
         self.parts.rules.store(Arc::new(Rules { config, limits }));
     }
 
+    /// Exchanges what signs for services behind.
+    pub fn replace_signer(&self, signer: Option<Signer>) {
+        self.parts.signer.store(signer.map(Arc::new));
+    }
+
+    /// What signs for services behind.
+    pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
+        self.parts.signer.load_full()
+    }
+
     /// Whether decisions can be taken, and if not, why.
     pub fn readiness(&self) -> Readiness {
         self.parts.verifier.as_ref().map_or(Readiness::Ready, Verifier::readiness)
     }
 
-    /// How many senders the rate limits remember, for metrics.
-    pub fn limited_senders(&self) -> usize {
-        self.rules().limits.len()
+    /// Numbers about decisions, and about what they stand on, as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        let rules = self.rules();
+        self.telemetry().render(&Levels {
+            verifier: self.parts.verifier.as_ref().map(Verifier::status),
+            rules: rules.config.rules.len(),
+            limited_senders: rules.limits.len(),
+            assertions: self.signer().map_or(0, |signer| signer.remembered()),
+        })
     }
 
     /// How each rule, up to the one that decides, fits a request; empty when the request is refused
@@ -79,9 +105,29 @@ impl Gateway {
         self.parts.clock.now()
     }
 
-    /// A number for a request: 128 random bits in hexadecimal.
-    pub(crate) fn request_id(&self) -> String {
-        format!("{:032x}", u128::from_be_bytes(self.parts.entropy.bytes()))
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.parts.telemetry
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.parts.clock.monotonic()
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    /// The number of a request: what a proxy that we believe gave it, or 128 random bits in
+    /// hexadecimal.
+    pub(crate) fn request_id(&self, config: &Config, facts: &Facts) -> String {
+        let given = || {
+            let given = facts.headers.get(&config.identity.request_id)?.to_str().ok()?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+            let fits = (1..=128).contains(&given.len()) && given.bytes().all(plain);
+            fits.then(|| given.to_owned())
+        };
+        let given = config.trust_request_id.then(given).flatten();
+        given.unwrap_or_else(|| format!("{:032x}", u128::from_be_bytes(self.parts.entropy.bytes())))
     }
 }
 

@@ -1,11 +1,17 @@
 //! Who asks, and how services behind are told: by headers that no client can smuggle in.
 
+mod assertion;
+mod signing_key;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use menshen_token::{Scope, Timestamp};
 use menshen_verifier::Verified;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::config::Authentication;
+
+pub use assertion::Signer;
+pub use signing_key::KeyError;
 
 /// Whoever a request comes from, proved.
 #[derive(Clone, Debug)]
@@ -77,6 +83,9 @@ pub struct HeaderNames {
     /// A number for the request, the same in every log on its way.
     #[serde(deserialize_with = "name")]
     pub request_id: HeaderName,
+    /// All of it, as a JWT that the gateway signed.
+    #[serde(deserialize_with = "name")]
+    pub jwt: HeaderName,
 }
 
 impl Default for HeaderNames {
@@ -90,15 +99,16 @@ impl Default for HeaderNames {
             roles: name("x-auth-roles"),
             acr: name("x-auth-acr"),
             request_id: name("x-request-id"),
+            jwt: name("x-auth-jwt"),
         }
     }
 }
 
 impl HeaderNames {
     /// Every one of them.
-    pub fn all(&self) -> [&HeaderName; 7] {
-        let Self { subject, client, session, scope, roles, acr, request_id } = self;
-        [subject, client, session, scope, roles, acr, request_id]
+    pub fn all(&self) -> [&HeaderName; 8] {
+        let Self { subject, client, session, scope, roles, acr, request_id, jwt } = self;
+        [subject, client, session, scope, roles, acr, request_id, jwt]
     }
 
     /// Whether a client's header could be taken for one of ours by a service that, as CGI does
@@ -129,6 +139,7 @@ impl HeaderNames {
             (&self.roles, text(roles.as_deref())),
             (&self.acr, text(identity.and_then(|identity| identity.acr.as_deref()))),
             (&self.request_id, text(Some(request_id))),
+            (&self.jwt, None),
         ];
         let empty = HeaderValue::from_static("");
         values
@@ -176,7 +187,7 @@ mod tests {
     #[test]
     fn whoever_nobody_is_gets_every_header_empty() {
         let told = HeaderNames::default().telling(None, "r1");
-        assert_eq!(told.len(), 7);
+        assert_eq!(told.len(), 8);
         assert_eq!(told["x-auth-subject"], "");
         assert_eq!(told["x-request-id"], "r1");
     }

@@ -16,10 +16,10 @@ mod target;
 
 pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS, Refused};
 pub use entropy::{Entropy, SystemEntropy};
-pub use facts::{Facts, Scheme};
+pub use facts::{Door, Facts, Scheme};
 pub use gateway::Gateway;
 pub use host::{Host, InvalidHost};
-pub use identity::{HeaderNames, Identity};
+pub use identity::{HeaderNames, Identity, KeyError, Signer};
 pub use refusal::Refusal;
 pub use run::{Running, Start, StartError, run};
 pub use target::{AmbiguousTarget, Leniency, Target};

@@ -25,7 +25,7 @@ pub(crate) fn met(
         || identity.acr.as_ref().is_some_and(|acr| required.acr.contains(acr));
     let recent = required
         .max_age
-        .is_none_or(|max_age| identity.authenticated_at.is_some_and(|at| at + max_age > now));
+        .is_none_or(|max_age| identity.authenticated_at.is_some_and(|at| at + max_age >= now));
     if strong && recent {
         return Ok(());
     }
@@ -46,3 +46,6 @@ fn challenge(required: &Requirements) -> String {
     }
     format!("Bearer {}", parameters.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

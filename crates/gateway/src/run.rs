@@ -1,5 +1,7 @@
 //! A gateway with its listeners: started from a rules file, reloaded, stopped.
 
+mod reload;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,8 +13,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Problem, Provider};
-use crate::{Entropy, Gateway, doors};
+use crate::config::{Assertions, Config, Problem, Provider};
+use crate::{Entropy, Gateway, KeyError, Signer, doors};
+
+use reload::Reloading;
 
 /// What a gateway is started with.
 #[derive(Debug)]
@@ -42,6 +46,9 @@ pub enum StartError {
     /// The provider's tokens cannot be verified.
     #[error("cannot verify tokens of {0}: {1}")]
     Verifier(String, #[source] BuildError),
+    /// The key that signs for services behind cannot be used.
+    #[error("cannot sign with the key in {}: {}", .0.display(), .1)]
+    Key(PathBuf, #[source] KeyError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -55,7 +62,7 @@ pub struct Running {
     /// Where the reverse proxy listens; `None` without one.
     pub proxy: Option<SocketAddr>,
     gateway: Gateway,
-    rules: PathBuf,
+    reloading: Reloading,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -73,24 +80,32 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         None => None,
     };
     let (decisions_at, proxy_at) = (config.decisions, config.listen);
+    let at_start = config.clone();
+    let signer = signer(&config)?;
     let gateway = Gateway::new(config, verifier, start.clock, start.entropy);
+    gateway.replace_signer(signer);
     let (stop, stopped) = watch::channel(false);
     let listener = listen(decisions_at).await?;
     let decisions = listener.local_addr().map_err(|e| StartError::Listen(decisions_at, e))?;
-    let tasks = vec![tokio::spawn(serve(listener, doors::decisions(&gateway), stopped))];
-    Ok(Running { decisions, proxy: proxy_at, gateway, rules: start.rules, stop, tasks })
+    let reloading = Reloading::new(start.rules, gateway.clone(), at_start);
+    let tasks = vec![
+        tokio::spawn(reloading.clone().watch(stopped.clone())),
+        tokio::spawn(serve(listener, doors::decisions(&gateway), stopped)),
+    ];
+    Ok(Running { decisions, proxy: proxy_at, gateway, reloading, stop, tasks })
 }
 
 impl Running {
-    /// Reads the rules file again. Requests under way end by the old rules; listeners and the
-    /// provider stay as they are until the next start.
+    /// Reads the rules file again, as is also done when it has changed. Requests under way end by
+    /// the old rules; listeners and the provider stay as they are until the next start, and the
+    /// answer names what else would need one.
     ///
     /// # Errors
     ///
-    /// [`Problem`]; the rules in force then stay.
-    pub fn reload(&self) -> Result<(), Problem> {
-        self.gateway.replace_rules(Config::read(&self.rules)?);
-        Ok(())
+    /// [`StartError`], of the kinds that concern the file and the key that signs; everything in
+    /// force then stays.
+    pub fn reload(&self) -> Result<Vec<&'static str>, StartError> {
+        self.reloading.reload()
     }
 
     /// The gateway itself.
@@ -131,6 +146,13 @@ fn verifier(
         builder = builder.allow_plain_http();
     }
     builder.start().map_err(|error| StartError::Verifier(provider.issuer.clone(), error))
+}
+
+fn signer(config: &Config) -> Result<Option<Signer>, StartError> {
+    let open = |says: &Assertions| {
+        Signer::open(says).map_err(|error| StartError::Key(says.key.clone(), error))
+    };
+    config.assertions.as_ref().map(open).transpose()
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -139,8 +139,13 @@ async fn start(from: Rules) -> Result<Running> {
 async fn reload(running: &Running, mut hangup: tokio::signal::unix::Signal) {
     while hangup.recv().await.is_some() {
         match running.reload() {
-            Ok(()) => output::done("the rules were read again"),
-            Err(problem) => anstream::eprintln!("the rules stay as they were: {problem}"),
+            Ok(needs_start) => {
+                output::done("the rules were read again");
+                for what in needs_start {
+                    anstream::eprintln!("{what} holds from the next start on");
+                }
+            }
+            Err(error) => anstream::eprintln!("the rules stay as they were: {error}"),
         }
     }
 }

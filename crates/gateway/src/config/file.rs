@@ -15,6 +15,7 @@ use url::Url;
 use super::pattern::Case;
 use super::problem::nearest;
 use super::rule::Streams;
+use super::telling::{Assertions, Telling};
 use super::{
     Access, Authentication, Config, Cors, HostPattern, Lists, PathPattern, Problem, RateLimit,
     Requirements, Rule, Unauthenticated, lifetime,
@@ -23,7 +24,7 @@ use crate::identity::HeaderNames;
 use crate::target::Leniency;
 
 /// Certificate and key of the reverse proxy.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// PEM file with the certificate chain.
@@ -33,7 +34,7 @@ pub struct Tls {
 }
 
 /// The Menshen that issues the tokens.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// Its `iss`, letter by letter.
@@ -63,6 +64,12 @@ pub struct Provider {
 pub struct Upstream {
     /// Where it is; a path is put before the path of each request.
     pub url: Url,
+    /// In which form it is told who asks, where its rule says nothing else.
+    #[serde(default)]
+    pub identity: Telling,
+    /// `aud` of the JWTs that are signed for it; its name without it.
+    #[serde(default)]
+    pub audience: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +89,10 @@ struct File {
     provider: Option<Provider>,
     #[serde(default)]
     identity: HeaderNames,
+    #[serde(default, rename = "jwt")]
+    assertions: Option<Assertions>,
+    #[serde(default)]
+    trust_request_id: bool,
     #[serde(default)]
     paths: Leniency,
     #[serde(default, rename = "upstream")]
@@ -126,6 +137,10 @@ struct RuleFile {
     upstream: Option<Spanned<String>>,
     #[serde(default)]
     streams: Streams,
+    #[serde(default)]
+    identity: Option<Telling>,
+    #[serde(default)]
+    forward_credentials: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -162,7 +177,14 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
             .map_or(Ok(()), |what| Err(problem(rule.name.span(), what)))?;
         let line = text[..rule.name.span().start].matches('\n').count() + 1;
         let case = if file.ignore_case { Case::Ignored } else { Case::Sensitive };
-        rules.push(rule.read(line, case));
+        let mut read = rule.read(line, case);
+        let upstream = rule.upstream.as_ref().and_then(|name| file.upstreams.get(name.get_ref()));
+        read.identity = rule.identity.or(upstream.map(|upstream| upstream.identity));
+        read.audience = upstream.and_then(|upstream| upstream.audience.clone());
+        if let Some(what) = untellable(&read, file.assertions.as_ref()) {
+            return Err(problem(rule.name.span(), format!("rule `{}` {what}", read.name)));
+        }
+        rules.push(read);
     }
     Ok(Config {
         listen: file.listen,
@@ -171,10 +193,25 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
         trusted_proxies: file.trusted_proxies,
         provider: file.provider,
         identity: file.identity,
+        assertions: file.assertions,
+        trust_request_id: file.trust_request_id,
         paths: file.paths,
         upstreams: file.upstreams,
         rules,
     })
+}
+
+/// Why a service behind cannot be told who asks as its rule says.
+fn untellable(rule: &Rule, assertions: Option<&Assertions>) -> Option<&'static str> {
+    match rule.identity {
+        Some(Telling::Jwt) if assertions.is_none() => {
+            Some("tells who asks by a JWT; write a [jwt] with the file of its key")
+        }
+        Some(Telling::AccessToken) if rule.forward_credentials => Some(
+            "hands on the access token in place of the client's credentials, and those as well",
+        ),
+        _ => None,
+    }
 }
 
 /// What a rule says that cannot be meant.
@@ -240,6 +277,9 @@ impl RuleFile {
             cors: self.cors.clone(),
             upstream: self.upstream.as_ref().map(|name| name.get_ref().clone()),
             streams: self.streams,
+            identity: None,
+            audience: None,
+            forward_credentials: self.forward_credentials,
         }
     }
 }

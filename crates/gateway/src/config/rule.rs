@@ -9,7 +9,7 @@ use menshen_verifier::Policy;
 use serde::{Deserialize, Deserializer, de};
 
 use super::pattern::Case;
-use super::{HostPattern, PathPattern, lifetime};
+use super::{HostPattern, PathPattern, Telling, lifetime};
 use crate::host::Host;
 use crate::target::Target;
 
@@ -38,6 +38,12 @@ pub struct Rule {
     pub upstream: Option<String>,
     /// What becomes of a stream or WebSocket whose session ends.
     pub streams: Streams,
+    /// In which form the service behind is told who asks; `None` is [`Telling::Headers`].
+    pub identity: Option<Telling>,
+    /// `aud` of the JWTs for the service behind; its name, or the host of the request without it.
+    pub audience: Option<String>,
+    /// Whether the client's own credentials go to the service behind.
+    pub forward_credentials: bool,
 }
 
 /// Who may.

@@ -227,3 +227,28 @@ async fn a_subject_has_its_limit_wherever_it_is() {
         assert_eq!(found, status);
     }
 }
+
+#[tokio::test]
+async fn decisions_are_counted_by_rule_door_and_outcome() {
+    let stage = stage();
+    let bearer = format!("Bearer {}", stage.issuer.token("ada", ""));
+    let right = [("authorization", bearer.as_str())];
+    for (door, target) in [
+        (Door::Proxy, "/orders?secret=1"),
+        (Door::ExtAuthz, "/orders"),
+        (Door::Proxy, "/elsewhere"),
+        (Door::Proxy, "/a//b"),
+    ] {
+        stage.gateway.decide_at(door, &facts("GET", target, &right)).await;
+    }
+    stage.issuer.advance_in_silence(std::time::Duration::from_secs(3));
+    let numbers = stage.gateway.metrics();
+    let about = |line: &&str| {
+        !line.is_empty() && !line.starts_with('#') && !line.contains("decision_seconds")
+    };
+    let mut lines: Vec<&str> = numbers.lines().filter(about).collect();
+    lines.sort_unstable();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert!(numbers.contains("menshen_gateway_decision_seconds_count{door=\"proxy\"} 3"));
+    assert!(!numbers.contains("secret"));
+}

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer;
-use crate::{Allowed, Decision, Facts, Gateway};
+use crate::{Allowed, Decision, Door, Facts, Gateway};
 
 /// Where both are asked.
 pub(super) fn routes(gateway: &Gateway) -> Router<Gateway> {
@@ -24,7 +24,7 @@ pub(super) fn routes(gateway: &Gateway) -> Router<Gateway> {
 
 /// What was allowed, or the answer that the client gets instead.
 async fn judge(gateway: &Gateway, facts: &Facts) -> Result<Box<Allowed>, Response> {
-    match gateway.decide(facts).await {
+    match gateway.decide_at(Door::ExtAuthz, facts).await {
         Decision::Allow(allowed) => Ok(allowed),
         Decision::Refuse(refused) => Err(answer::refusal(&refused)),
         Decision::Redirect(address) => Err(answer::redirect(&address)),

@@ -18,6 +18,8 @@ pub(crate) fn decisions(gateway: &Gateway) -> Router {
         .route("/readyz", get(health::ready))
         .merge(forward_auth::routes())
         .merge(ext_authz::routes(gateway))
+        .route("/metrics", get(health::metrics))
+        .route("/.menshen/jwks", get(health::keys))
         .with_state(gateway.clone())
 }
 

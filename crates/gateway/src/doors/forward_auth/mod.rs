@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use self::subrequest::Unreadable;
 use super::answer;
-use crate::{Allowed, Decision, Facts, Gateway, Refusal, Refused};
+use crate::{Allowed, Decision, Door, Facts, Gateway, Refusal, Refused};
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
@@ -34,7 +34,7 @@ async fn judge(gateway: &Gateway, facts: &Facts) -> Decision {
     };
     match smuggled {
         Some(name) => refuse(Refusal::OverridingHeader(name)),
-        None => gateway.decide(facts).await,
+        None => gateway.decide_at(Door::ForwardAuth, facts).await,
     }
 }
 
