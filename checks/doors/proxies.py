@@ -61,22 +61,23 @@ class Caddy(Door):
     def start(self, world):
         home = world.folder / "caddy"
         home.mkdir()
+        certificate(home)
         port = free_port()
+        names = f"https://api.example.com:{port}, https://www.example.com:{port}"
         site = replaced(
             block("gateway-caddy.md", "Caddyfile"),
             {
-                # Without TLS, so that it asks nobody for a certificate.
-                "\napi.example.com {": f"\nhttp://:{port} {{",
+                "\napi.example.com {": f"\n{names} {{\n\ttls {home}/server.pem {home}/server.key",
                 "127.0.0.1:9180": f"127.0.0.1:{world.ports['decisions']}",
                 "127.0.0.1:3000": f"127.0.0.1:{world.echo.port}",
             },
         )
         configuration = home / "Caddyfile"
-        configuration.write_text("{\n\tadmin off\n}\n" + site)
+        configuration.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + site)
         command = ["caddy", "run", "--config", configuration, "--adapter", "caddyfile"]
         places = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
         world.run("caddy", command, **places).until(lambda: accepts(port))
-        return Address(port)
+        return Address(port, tls=True)
 
 
 class Proxy(Door):

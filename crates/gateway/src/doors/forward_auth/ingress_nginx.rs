@@ -6,9 +6,11 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
+use ipnet::IpNet;
 
+use super::nginx;
 use super::subrequest::{Subrequest, Unreadable, scheme};
-use super::{judge, nginx, refuse};
+use super::verdict::{judge, refuse};
 use crate::{Facts, Gateway, Host, InvalidHost, Refusal};
 
 const METHOD: &str = "X-Original-Method";
@@ -31,19 +33,29 @@ pub(super) async fn ask(
     headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
-    match facts(headers, &query) {
-        Ok(facts) if same_host(&facts.host, &query) => nginx::say(judge(&gateway, &facts).await),
-        Ok(_) => nginx::say(refuse(Refusal::Host(InvalidHost))),
+    match facts(headers, &query, &gateway.rules().config.trusted_proxies) {
+        Ok(facts) => {
+            let decision = if same_host(&facts.host, &query) {
+                judge(&gateway, &facts).await
+            } else {
+                refuse(Refusal::Host(InvalidHost))
+            };
+            nginx::say(decision, &facts)
+        }
         Err(error) => nginx::unreadable(&error),
     }
 }
 
-pub(super) fn facts(headers: HeaderMap, query: &str) -> Result<Facts, Unreadable> {
+pub(super) fn facts(
+    headers: HeaderMap,
+    query: &str,
+    trusted: &[IpNet],
+) -> Result<Facts, Unreadable> {
     if query.strip_prefix("host=").is_none_or(str::is_empty) {
         return Err(Unreadable::Parameter("?host=$host"));
     }
     let told = Subrequest::new(headers);
-    let (method, address) = (told.method(METHOD)?, told.last_address(FOR)?);
+    let (method, address) = (told.method(METHOD)?, told.address(FOR, trusted)?);
     let url = told.text(URL)?;
     let (before, rest) = url.split_once("://").ok_or(Unreadable::Meaningless(URL))?;
     let scheme = scheme(before).ok_or(Unreadable::Meaningless(URL))?;

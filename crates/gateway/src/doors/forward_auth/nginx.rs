@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, StatusCode};
+use ipnet::IpNet;
 
+use super::answer;
 use super::subrequest::{Subrequest, Unreadable};
-use super::{allowed, judge, misconfigured};
-use crate::doors::answer;
+use super::verdict::{allowed, judge, misconfigured};
 use crate::{Decision, Facts, Gateway, Refused};
 
 const METHOD: &str = "X-Original-Method";
@@ -26,25 +27,25 @@ const REASON: HeaderName = HeaderName::from_static("x-menshen-reason");
 const LOGIN: HeaderName = HeaderName::from_static("x-menshen-login");
 
 pub(super) async fn ask(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
-    match facts(headers) {
-        Ok(facts) => say(judge(&gateway, &facts).await),
+    match facts(headers, &gateway.rules().config.trusted_proxies) {
+        Ok(facts) => say(judge(&gateway, &facts).await, &facts),
         Err(error) => unreadable(&error),
     }
 }
 
-pub(super) fn facts(headers: HeaderMap) -> Result<Facts, Unreadable> {
+pub(super) fn facts(headers: HeaderMap, trusted: &[IpNet]) -> Result<Facts, Unreadable> {
     let told = Subrequest::new(headers);
     let (method, scheme) = (told.method(METHOD)?, told.scheme(SCHEME)?);
     let (host, target) = (told.text(HOST)?, told.text(URI)?);
-    let address = told.last_address(FOR)?;
+    let address = told.address(FOR, trusted)?;
     let headers = told.client_headers(&[METHOD, SCHEME, HOST, URI, FOR]);
     Ok(Facts { method, scheme, host, target, headers, address })
 }
 
 /// A decision, as far as nginx can be told.
-pub(super) fn say(decision: Decision) -> Response {
+pub(super) fn say(decision: Decision, facts: &Facts) -> Response {
     match decision {
-        Decision::Allow(request) => allowed(*request),
+        Decision::Allow(request) => allowed(*request, facts),
         Decision::Refuse(refused) => refuse(&refused),
         Decision::Preflight(mut headers) => {
             answer::set(&mut headers, STATUS, "204");

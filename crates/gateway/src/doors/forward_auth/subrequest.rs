@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use ipnet::IpNet;
 
 use crate::{Facts, Scheme};
 
@@ -46,11 +47,23 @@ impl Subrequest {
         scheme(&self.text(name)?).ok_or(Unreadable::Meaningless(name))
     }
 
-    /// The last address of a list: the one that the proxy itself has seen.
-    pub(super) fn last_address(&self, name: &'static str) -> Result<IpAddr, Unreadable> {
-        let addresses = self.text(name)?;
-        let last = addresses.rsplit(',').next().unwrap_or_default().trim();
-        last.parse().map_err(|_| Unreadable::Meaningless(name))
+    /// The client's address: the last of a list, which the proxy itself has seen, unless that is of
+    /// another proxy that is to be believed about the one before.
+    pub(super) fn address(
+        &self,
+        name: &'static str,
+        trusted: &[IpNet],
+    ) -> Result<IpAddr, Unreadable> {
+        let listed = self.text(name)?;
+        let mut addresses = listed.rsplit(',').map_while(|text| text.trim().parse::<IpAddr>().ok());
+        let mut address = addresses.next().ok_or(Unreadable::Meaningless(name))?.to_canonical();
+        while trusted.iter().any(|net| net.contains(&address)) {
+            match addresses.next() {
+                Some(before) => address = before.to_canonical(),
+                None => break,
+            }
+        }
+        Ok(address)
     }
 
     /// The client's headers: without those that the proxy adds, and without those that are about
@@ -83,7 +96,11 @@ pub(super) fn scheme(text: &str) -> Option<Scheme> {
 }
 
 /// What Traefik and Caddy say, each beside headers of its own.
-pub(super) fn forwarded(headers: HeaderMap, added: &[&'static str]) -> Result<Facts, Unreadable> {
+pub(super) fn forwarded(
+    headers: HeaderMap,
+    added: &[&'static str],
+    trusted: &[IpNet],
+) -> Result<Facts, Unreadable> {
     const METHOD: &str = "X-Forwarded-Method";
     const PROTO: &str = "X-Forwarded-Proto";
     const HOST: &str = "X-Forwarded-Host";
@@ -92,7 +109,7 @@ pub(super) fn forwarded(headers: HeaderMap, added: &[&'static str]) -> Result<Fa
     let told = Subrequest::new(headers);
     let (method, scheme) = (told.method(METHOD)?, told.scheme(PROTO)?);
     let (host, target) = (told.text(HOST)?, told.text(URI)?);
-    let address = told.last_address(FOR)?;
+    let address = told.address(FOR, trusted)?;
     let added: Vec<_> = added.iter().copied().chain([METHOD, PROTO, HOST, URI, FOR]).collect();
     let headers = told.client_headers(&added);
     Ok(Facts { method, scheme, host, target, headers, address })
