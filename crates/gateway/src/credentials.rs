@@ -1,10 +1,18 @@
 //! What a request shows to prove who asks. Every way ends in an identity.
 
+mod basic;
 mod bearer;
+mod conversion;
+mod digest;
+mod exchange;
+mod held;
 mod line;
+mod reference_token;
 
+use http::{HeaderValue, header};
 use menshen_verifier::{Rejection, Schemes};
 
+pub(crate) use self::conversion::Conversion;
 use crate::config::{Authentication, Requirements};
 use crate::gateway::Gateway;
 use crate::{Facts, Identity, Refusal, Target};
@@ -13,8 +21,14 @@ use crate::{Facts, Identity, Refusal, Target};
 /// is not tried in another.
 #[derive(Debug)]
 pub(crate) enum Presented {
-    /// `Authorization: Bearer` or `DPoP`.
+    /// `Authorization: Bearer` or `DPoP`, with a JWT.
     Token,
+    /// The same with an opaque token.
+    ReferenceToken,
+    /// `Authorization: Basic`.
+    Basic,
+    /// `Authorization: Digest`.
+    Digest,
 }
 
 impl Presented {
@@ -27,14 +41,33 @@ impl Presented {
         let Some(line) = line::only_line(&facts.headers)? else {
             return Err(unauthenticated(required, Rejection::Missing));
         };
-        let line = line.to_str().map_err(|_| unauthenticated(required, Rejection::Malformed))?;
-        let scheme = line.split(' ').next().unwrap_or_default();
+        let (scheme, rest) =
+            split(line).ok_or_else(|| unauthenticated(required, Rejection::Malformed))?;
+        let takes = |method| required.authenticate.contains(&method);
         let is = |name: &str| scheme.eq_ignore_ascii_case(name);
         if is("Bearer") || is("DPoP") {
-            return Ok(Self::Token);
+            let opaque = takes(Authentication::ReferenceToken) && reference_token::is_one(rest);
+            return Ok(if opaque { Self::ReferenceToken } else { Self::Token });
+        }
+        if is("Basic") && takes(Authentication::Basic) {
+            return Ok(Self::Basic);
+        }
+        if is("Digest") && takes(Authentication::Digest) {
+            return Ok(Self::Digest);
         }
         Err(unauthenticated(required, Rejection::Missing))
     }
+}
+
+/// Scheme and rest of an `Authorization` header that came once.
+fn authorization(facts: &Facts) -> Option<(&str, &str)> {
+    facts.headers.get(header::AUTHORIZATION).and_then(split)
+}
+
+fn split(line: &HeaderValue) -> Option<(&str, &str)> {
+    let line = std::str::from_utf8(line.as_bytes()).ok()?;
+    let (scheme, rest) = line.split_once(' ').unwrap_or((line, ""));
+    Some((scheme, rest.trim_matches(' ')))
 }
 
 /// Checks credentials.
@@ -46,6 +79,18 @@ pub(crate) async fn authenticate(
 ) -> Result<Identity, Refusal> {
     match presented {
         Presented::Token => bearer::authenticate(gateway, facts, required).await,
+        Presented::ReferenceToken => reference_token::authenticate(gateway, facts, required).await,
+        Presented::Basic => basic::authenticate(gateway, facts, required).await,
+        Presented::Digest => digest::authenticate(gateway, facts, required).await,
+    }
+}
+
+/// Completes a refusal with a challenge that needs more than the rule: a nonce of ours.
+pub(crate) fn challenged(gateway: &Gateway, required: &Requirements, refusal: Refusal) -> Refusal {
+    if required.authenticate.contains(&Authentication::Digest) {
+        digest::challenged(gateway, refusal)
+    } else {
+        refusal
     }
 }
 
@@ -59,5 +104,11 @@ pub(crate) fn unauthenticated(required: &Requirements, reason: Rejection) -> Ref
     if takes(Authentication::Bearer) || takes(Authentication::ReferenceToken) {
         challenges.extend(reason.challenges(Schemes::BearerAndDpop));
     }
+    if takes(Authentication::Basic) {
+        challenges.push("Basic realm=\"menshen\", charset=\"UTF-8\"".to_owned());
+    }
     Refusal::Unauthenticated { reason, challenges }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,8 +174,10 @@ impl Gateway {
         facts: &Facts,
         target: &Target,
     ) -> Result<Identity, Refusal> {
-        let presented = Presented::read(facts, target, required)?;
-        let identity = credentials::authenticate(self, &presented, facts, required).await?;
+        let challenged = |refusal| credentials::challenged(self, required, refusal);
+        let presented = Presented::read(facts, target, required).map_err(challenged)?;
+        let identity = credentials::authenticate(self, &presented, facts, required).await;
+        let identity = identity.map_err(challenged)?;
         requirements::met(required, &identity, self.now())?;
         Ok(identity)
     }

@@ -3,7 +3,7 @@
 mod telemetry;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -11,7 +11,8 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use menshen_token::{Clock, Timestamp};
 use menshen_verifier::{Readiness, Verifier};
 
-use crate::config::{Config, Miss};
+use crate::config::{Config, Miss, Provider};
+use crate::credentials::Conversion;
 use crate::decision::Limits;
 use crate::{Entropy, Facts, Signer, decision};
 
@@ -27,6 +28,8 @@ struct Parts {
     rules: ArcSwap<Rules>,
     signer: ArcSwapOption<Signer>,
     verifier: Option<Verifier>,
+    /// Set once, when there is a provider to ask.
+    conversion: OnceLock<Conversion>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     telemetry: Telemetry,
@@ -50,8 +53,9 @@ impl Gateway {
         let limits = Limits::new(&config.rules, None, &clock);
         let rules = ArcSwap::from_pointee(Rules { config, limits });
         let signer = ArcSwapOption::empty();
-        let telemetry = Telemetry::new();
-        Self { parts: Arc::new(Parts { rules, signer, verifier, clock, entropy, telemetry }) }
+        let (conversion, telemetry) = (OnceLock::new(), Telemetry::new());
+        let parts = Parts { rules, signer, verifier, conversion, clock, entropy, telemetry };
+        Self { parts: Arc::new(parts) }
     }
 
     /// Exchanges the rules. Requests under way end by the old ones, and a rate limit that stays
@@ -69,6 +73,14 @@ impl Gateway {
     /// What signs for services behind.
     pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
         self.parts.signer.load_full()
+    }
+
+    /// Lets passwords, digests and opaque tokens be exchanged at the provider.
+    pub(crate) fn convert_by(&self, http: reqwest::Client, provider: &Provider, secret: &str) {
+        let (clock, entropy) = (Arc::clone(&self.parts.clock), self.parts.entropy.as_ref());
+        let conversion = Conversion::new(http, provider, secret, clock, entropy);
+        // Whoever came first stays: the provider is the one of the start.
+        let _ = self.parts.conversion.set(conversion);
     }
 
     /// Whether decisions can be taken, and if not, why.
@@ -99,6 +111,15 @@ impl Gateway {
 
     pub(crate) fn verifier(&self) -> Option<&Verifier> {
         self.parts.verifier.as_ref()
+    }
+
+    pub(crate) fn conversion(&self) -> Option<&Conversion> {
+        self.parts.conversion.get()
+    }
+
+    /// So many random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        self.parts.entropy.bytes()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

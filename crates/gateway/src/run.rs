@@ -1,5 +1,6 @@
 //! A gateway with its listeners: started from a rules file, reloaded, stopped.
 
+mod provider;
 mod reload;
 
 use std::net::SocketAddr;
@@ -8,12 +9,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use menshen_token::Clock;
-use menshen_verifier::{BuildError, Credentials, Verifier};
+use menshen_verifier::BuildError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Assertions, Config, Problem, Provider};
+use crate::config::{Assertions, Config, Problem};
 use crate::{Entropy, Gateway, KeyError, Signer, doors};
 
 use reload::Reloading;
@@ -49,6 +50,9 @@ pub enum StartError {
     /// The key that signs for services behind cannot be used.
     #[error("cannot sign with the key in {}: {}", .0.display(), .1)]
     Key(PathBuf, #[source] KeyError),
+    /// The provider cannot be asked for tokens.
+    #[error("cannot set up requests to {0}: {1}")]
+    Client(String, #[source] reqwest::Error),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -75,14 +79,10 @@ pub struct Running {
 /// [`StartError`]; that the provider cannot be reached is none.
 pub async fn run(start: Start) -> Result<Running, StartError> {
     let config = Config::read(&start.rules)?;
-    let verifier = match &config.provider {
-        Some(provider) => Some(verifier(provider, start.client_secret, &start.clock)?),
-        None => None,
-    };
     let (decisions_at, proxy_at) = (config.decisions, config.listen);
     let at_start = config.clone();
     let signer = signer(&config)?;
-    let gateway = Gateway::new(config, verifier, start.clock, start.entropy);
+    let gateway = assemble(config, start.client_secret, start.clock, start.entropy)?;
     gateway.replace_signer(signer);
     let (stop, stopped) = watch::channel(false);
     let listener = listen(decisions_at).await?;
@@ -93,6 +93,22 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         tokio::spawn(serve(listener, doors::decisions(&gateway), stopped)),
     ];
     Ok(Running { decisions, proxy: proxy_at, gateway, reloading, stop, tasks })
+}
+
+fn assemble(
+    config: Config,
+    client_secret: Option<String>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Gateway, StartError> {
+    let Some(provider) = config.provider.clone() else {
+        return Ok(Gateway::new(config, None, clock, entropy));
+    };
+    let secret = provider::secret(&provider, client_secret)?;
+    let verifier = provider::verifier(&provider, &secret, &clock)?;
+    let gateway = Gateway::new(config, Some(verifier), clock, entropy);
+    gateway.convert_by(provider::client(&provider)?, &provider, &secret);
+    Ok(gateway)
 }
 
 impl Running {
@@ -120,32 +136,6 @@ impl Running {
             let _ = task.await;
         }
     }
-}
-
-fn verifier(
-    provider: &Provider,
-    secret: Option<String>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Verifier, StartError> {
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|error| StartError::File(path.clone(), error))
-    };
-    let from_file = provider.client_secret_file.as_ref().map(read).transpose()?;
-    let secret = from_file.map(|text| text.trim().to_owned()).or(secret);
-    let secret = secret.ok_or_else(|| StartError::MissingSecret(provider.client_id.clone()))?;
-    let mut builder = Verifier::builder(provider.issuer.clone())
-        .any_audience()
-        .credentials(Credentials::client(provider.client_id.clone(), secret))
-        .max_staleness(provider.max_staleness)
-        .cache_capacity(provider.cache_capacity)
-        .clock(Arc::clone(clock));
-    if let Some(ca) = &provider.ca {
-        builder = builder.root_certificate(read(ca)?);
-    }
-    if provider.plain_http {
-        builder = builder.allow_plain_http();
-    }
-    builder.start().map_err(|error| StartError::Verifier(provider.issuer.clone(), error))
 }
 
 fn signer(config: &Config) -> Result<Option<Signer>, StartError> {

@@ -24,6 +24,9 @@ pub struct Presented<'a> {
 pub struct Proof<'a> {
     /// The `DPoP` header.
     pub proof: &'a str,
+    /// The token as the client sent it: what the proof was made for, also where another form of
+    /// the same token is verified in its place.
+    pub token: &'a str,
     /// The method of the request.
     pub method: &'a Method,
     /// The URL of the request as the client sees it; query and fragment do not count.
@@ -60,7 +63,7 @@ impl<'a> Presented<'a> {
             None
         } else if scheme.eq_ignore_ascii_case("DPoP") {
             let url = url.ok_or(Rejection::Missing)?;
-            Some(Proof { proof: only_proof(headers)?, method, url })
+            Some(Proof { proof: only_proof(headers)?, token, method, url })
         } else {
             return Err(Rejection::Missing);
         };
@@ -103,12 +106,11 @@ impl ProofMemory {
     /// remembered could be used twice.
     pub(crate) fn judge(
         &self,
-        token: &str,
         bound_to: &Thumbprint,
         proof: Proof<'_>,
         now: Timestamp,
     ) -> Result<(), Rejection> {
-        let Proof { proof, method, url } = proof;
+        let Proof { proof, token, method, url } = proof;
         let proof = dpop::Proof::parse(proof).map_err(|_| Rejection::WrongProof)?;
         if proof.thumbprint != *bound_to {
             return Err(Rejection::WrongProof);

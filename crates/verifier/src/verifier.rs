@@ -150,7 +150,7 @@ impl Verifier {
             (Some(_), None) => return Err(Rejection::ProofMissing),
             (None, Some(_)) => return Err(Rejection::WrongProof),
             (Some(bound_to), Some(proof)) => {
-                shared.proofs.judge(presented.token, bound_to, proof, shared.clock.now())?;
+                shared.proofs.judge(bound_to, proof, shared.clock.now())?;
             }
         }
         let verified = Verified::new(token);

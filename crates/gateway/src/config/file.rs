@@ -50,6 +50,9 @@ pub struct Provider {
     /// Whether plain HTTP to another machine is permitted.
     #[serde(default)]
     pub plain_http: bool,
+    /// Its `digest.realm`; `menshen` without it.
+    #[serde(default = "menshen", deserialize_with = "realm")]
+    pub digest_realm: String,
     /// How old revocations may be; 5 seconds without it.
     #[serde(default = "five_seconds", deserialize_with = "lifetime::duration")]
     pub max_staleness: Duration,
@@ -317,6 +320,20 @@ fn policy<'de, D: Deserializer<'de>>(from: D) -> Result<Policy, D::Error> {
 
 const fn cache_capacity() -> usize {
     32_768
+}
+
+fn menshen() -> String {
+    "menshen".to_owned()
+}
+
+/// What can stand between quotes as it is (RFC 7616 section 3.3).
+fn realm<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | ':');
+    if !text.is_empty() && text.chars().all(plain) {
+        return Ok(text);
+    }
+    Err(de::Error::custom(format!("`{text}` is no realm; write `digest.realm` of the provider")))
 }
 
 const fn five_seconds() -> Duration {

@@ -18,10 +18,7 @@ pub(super) async fn authenticate(
         return Err(refused(Rejection::Missing));
     }
     let verifier = gateway.verifier().ok_or(Refusal::Unavailable)?;
-    // A proof covers scheme, host and path as the client sees them (RFC 9449 section 4.3).
-    let path = facts.target.split('?').next().unwrap_or_default();
-    let url = format!("{}://{}{path}", facts.scheme.as_str(), facts.host);
-    let url: Url = url.parse().map_err(|_| Refusal::Host(crate::InvalidHost))?;
+    let url = url(facts)?;
     let presented =
         Presented::from_headers(&facts.headers, &facts.method, Some(&url)).map_err(refused)?;
     let token = verifier.admit(presented, required.when_stale).await.map_err(refused)?;
@@ -30,4 +27,12 @@ pub(super) async fn authenticate(
         return Err(refused(Rejection::WrongAudience));
     }
     Ok(Identity::of_token(&token, presented.token, Authentication::Bearer))
+}
+
+/// What a proof of possession covers: scheme, host and path as the client sees them (RFC 9449 section
+/// 4.3).
+pub(super) fn url(facts: &Facts) -> Result<Url, Refusal> {
+    let path = facts.target.split('?').next().unwrap_or_default();
+    let url = format!("{}://{}{path}", facts.scheme.as_str(), facts.host);
+    url.parse().map_err(|_| Refusal::Host(crate::InvalidHost))
 }

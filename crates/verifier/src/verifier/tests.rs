@@ -104,7 +104,8 @@ fn a_bound_token_without_a_proof_is_not_enough() {
     let bound = vectors.cases.iter().find(|case| case.name == "bound to a key").expect("a case");
     assert_eq!(verifier.verify(&bound.token).expect_err("bound"), Rejection::ProofMissing);
     let url = "https://api.example/".parse().expect("a URL");
-    let proof = Proof { proof: &bound.token, method: &http::Method::GET, url: &url };
+    let proof =
+        Proof { proof: &bound.token, token: &bound.token, method: &http::Method::GET, url: &url };
     let presented = Presented { token: &bound.token, proof: Some(proof) };
     let judged = verifier.verify_presented(presented, Policy::Refuse);
     assert_eq!(judged.expect_err("no proof at all"), Rejection::WrongProof);
