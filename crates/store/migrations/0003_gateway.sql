@@ -55,3 +55,42 @@ CREATE TABLE half_sign_ins (
     expires_at_ms BIGINT NOT NULL
 );
 CREATE INDEX half_sign_ins_by_expiry ON half_sign_ins (expires_at_ms);
+
+-- Logins that browsers have begun at a gateway; gone once they come back.
+CREATE TABLE gateway_logins (
+    -- Of `state`.
+    hash TEXT PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX gateway_logins_by_expiry ON gateway_logins (expires_at_ms);
+
+-- Sessions that browsers hold at a gateway. Nobody's here: the user may be another provider's.
+CREATE TABLE gateway_sessions (
+    -- Of the cookie.
+    hash TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sid TEXT,
+    -- The tokens.
+    sealed TEXT NOT NULL,
+    -- How often the tokens were exchanged, and until when one node has taken that on.
+    generation BIGINT NOT NULL,
+    leased_until_ms BIGINT,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX gateway_sessions_by_expiry ON gateway_sessions (expires_at_ms);
+CREATE INDEX gateway_sessions_by_subject ON gateway_sessions (issuer, subject);
+CREATE INDEX gateway_sessions_by_sid ON gateway_sessions (issuer, sid);
+
+-- Tickets that open one thing once; gone once they did, or with their session.
+CREATE TABLE gateway_tickets (
+    hash TEXT PRIMARY KEY,
+    -- Hash of method, host and target.
+    request TEXT NOT NULL,
+    session TEXT REFERENCES gateway_sessions (hash) ON DELETE CASCADE,
+    sealed TEXT NOT NULL,
+    expires_at_ms BIGINT NOT NULL
+);
+CREATE INDEX gateway_tickets_by_expiry ON gateway_tickets (expires_at_ms);
+CREATE INDEX gateway_tickets_by_session ON gateway_tickets (session);

@@ -14,6 +14,8 @@ pub enum OneTime {
     ClientAssertion,
     /// The `jti` of an assertion about a user (RFC 7523 section 3).
     UserAssertion,
+    /// The `jti` of a logout token of another provider (OpenID Connect Back-Channel Logout 1.0).
+    LogoutToken,
 }
 
 impl OneTime {
@@ -22,6 +24,7 @@ impl OneTime {
             Self::DpopProof => "dpop_proof",
             Self::ClientAssertion => "client_assertion",
             Self::UserAssertion => "user_assertion",
+            Self::LogoutToken => "logout_token",
         }
     }
 }

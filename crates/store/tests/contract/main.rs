@@ -4,6 +4,7 @@ mod clients;
 mod codes;
 mod credentials;
 mod database;
+mod gateway;
 mod keys;
 mod log;
 mod nodes;
