@@ -1,5 +1,6 @@
 //! The rules file: what it may say, read strictly. `docs/guide/gateway-rules.md` is its reference.
 
+mod browser;
 mod file;
 mod lifetime;
 mod pattern;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use crate::identity::HeaderNames;
 use crate::target::Leniency;
 
+pub use browser::{LoginAt, SessionLifetimes, StoreAt};
 pub use file::{Provider, Tls, Upstream};
 pub use pattern::{Case, HostPattern, PathPattern};
 pub use problem::Problem;
@@ -47,6 +49,12 @@ pub struct Config {
     pub trust_request_id: bool,
     /// How paths are read.
     pub paths: Leniency,
+    /// Where browsers sign in, by name, beside the provider itself.
+    pub logins: BTreeMap<String, LoginAt>,
+    /// How long sessions of browsers hold.
+    pub sessions: SessionLifetimes,
+    /// Where those are kept.
+    pub store: StoreAt,
     /// Services behind the reverse proxy, by name.
     pub upstreams: BTreeMap<String, Upstream>,
     /// In the order of the file; the first that fits decides.
@@ -72,6 +80,17 @@ impl Config {
     /// The first [`Problem`] found, with its line.
     pub fn parse(name: &str, text: &str) -> Result<Self, Problem> {
         file::parse(name, text)
+    }
+
+    /// Whether a rule is about sessions of browsers or tickets, which must be kept somewhere.
+    pub fn keeps_sessions(&self) -> bool {
+        let kept = [Authentication::Session, Authentication::Ticket];
+        self.rules.iter().any(|rule| match &rule.access {
+            Access::Authenticated(required) => {
+                kept.iter().any(|method| required.authenticate.contains(method))
+            }
+            Access::Public | Access::Deny => false,
+        })
     }
 }
 

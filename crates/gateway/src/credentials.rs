@@ -6,15 +6,20 @@ mod conversion;
 mod digest;
 mod exchange;
 mod held;
+pub(crate) mod kept;
 mod line;
 mod reference_token;
+mod session;
 
 use http::{HeaderValue, header};
 use menshen_verifier::{Rejection, Schemes};
 
 pub(crate) use self::conversion::Conversion;
+use crate::browser::{cookies, tickets};
 use crate::config::{Authentication, Requirements};
+use crate::decision::LOGIN_PATH;
 use crate::gateway::Gateway;
+use crate::vault::Fingerprint;
 use crate::{Facts, Identity, Refusal, Target};
 
 /// The credentials that came with a request. Exactly one kind is looked at: what fails in one way
@@ -29,17 +34,36 @@ pub(crate) enum Presented {
     Basic,
     /// `Authorization: Digest`.
     Digest,
+    /// The ticket in the query, and the target without it.
+    Ticket(String, Target),
+    /// The cookie of a session.
+    Session(Fingerprint),
 }
 
 impl Presented {
-    /// Finds the credentials of a request.
+    /// Finds the credentials of a request: in the header, else in the query, else in a cookie.
     pub(crate) fn read(
         facts: &Facts,
-        _target: &Target,
+        target: &Target,
+        required: &Requirements,
+    ) -> Result<Self, Refusal> {
+        let takes_tickets = required.authenticate.contains(&Authentication::Ticket);
+        if takes_tickets
+            && !facts.headers.contains_key(http::header::AUTHORIZATION)
+            && let Some((ticket, rest)) = tickets::split(target)
+        {
+            return Ok(Self::Ticket(ticket, rest));
+        }
+        Self::read_but_tickets(facts, required)
+    }
+
+    /// The same without tickets: no ticket makes another one.
+    pub(crate) fn read_but_tickets(
+        facts: &Facts,
         required: &Requirements,
     ) -> Result<Self, Refusal> {
         let Some(line) = line::only_line(&facts.headers)? else {
-            return Err(unauthenticated(required, Rejection::Missing));
+            return Self::of_cookie(facts, required);
         };
         let (scheme, rest) =
             split(line).ok_or_else(|| unauthenticated(required, Rejection::Malformed))?;
@@ -56,6 +80,15 @@ impl Presented {
             return Ok(Self::Digest);
         }
         Err(unauthenticated(required, Rejection::Missing))
+    }
+
+    fn of_cookie(facts: &Facts, required: &Requirements) -> Result<Self, Refusal> {
+        let missing = || unauthenticated(required, Rejection::Missing);
+        if !required.authenticate.contains(&Authentication::Session) {
+            return Err(missing());
+        }
+        let value = cookies::find(facts, &cookies::session_name(facts))?.ok_or_else(missing)?;
+        Ok(Self::Session(Fingerprint::of(&value)))
     }
 }
 
@@ -82,6 +115,10 @@ pub(crate) async fn authenticate(
         Presented::ReferenceToken => reference_token::authenticate(gateway, facts, required).await,
         Presented::Basic => basic::authenticate(gateway, facts, required).await,
         Presented::Digest => digest::authenticate(gateway, facts, required).await,
+        Presented::Ticket(ticket, target) => {
+            tickets::redeem(gateway, (ticket, target), (facts, required)).await
+        }
+        Presented::Session(cookie) => session::authenticate(gateway, cookie, facts, required).await,
     }
 }
 
@@ -106,6 +143,9 @@ pub(crate) fn unauthenticated(required: &Requirements, reason: Rejection) -> Ref
     }
     if takes(Authentication::Basic) {
         challenges.push("Basic realm=\"menshen\", charset=\"UTF-8\"".to_owned());
+    }
+    if takes(Authentication::Session) {
+        challenges.push(format!("Session login=\"{LOGIN_PATH}\""));
     }
     Refusal::Unauthenticated { reason, challenges }
 }

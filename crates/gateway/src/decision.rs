@@ -6,6 +6,7 @@ mod telling;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
+use crate::browser::cookies;
 use crate::config::{Access, Miss, RateBy, Requirements, Rule, Unauthenticated};
 use crate::credentials::{self, Presented};
 use crate::gateway::{Gateway, Rules, Taken};
@@ -67,7 +68,9 @@ pub struct Allowed {
     /// What the service behind is told. Whatever the client sent that could be taken for one of
     /// these is to be removed first: [`crate::HeaderNames::strip`].
     pub headers: HeaderMap,
-    /// Headers of the client that are ours and not for the service behind.
+    /// Headers of the client that are not for the service behind, at least not as they are:
+    /// `Cookie` is here whenever the client sent it, and what is left of it without our own cookies
+    /// is in `headers`. A door removes these first, then sets those.
     pub withheld: Vec<HeaderName>,
     /// What is to be added to the answer. Where the service behind says the same, this holds; but
     /// `Vary` and `Set-Cookie` stand beside its own.
@@ -144,28 +147,28 @@ impl Gateway {
             // Before the credentials are looked at: to guess them is limited as well.
             rules.limits.take(rule, Sender::Address(facts.address))?;
         }
-        let identity = match &rule.access {
+        let (identity, target) = match &rule.access {
             Access::Deny => return Err(Refusal::Denied),
-            Access::Public => None,
-            Access::Authenticated(required) => Some(self.identify(required, facts, target).await?),
+            Access::Public => (None, target.clone()),
+            Access::Authenticated(required) => {
+                let (identity, target) = self.identify(required, facts, target).await?;
+                (Some(identity), target)
+            }
         };
         if let (true, Some(identity)) = (by_subject, &identity) {
             rules.limits.take(rule, Sender::Subject(&identity.subject))?;
         }
         let told = telling::Told { rule, facts, identity: identity.as_ref() };
-        let headers = self.tell(&rules.config, &told, request_id)?;
-        let withheld =
+        let mut headers = self.tell(&rules.config, &told, request_id)?;
+        let mut withheld =
             if rule.forward_credentials { Vec::new() } else { telling::CREDENTIALS.to_vec() };
+        if facts.headers.contains_key(header::COOKIE) {
+            withheld.push(header::COOKIE);
+            headers.extend(cookies::others(&facts.headers).map(|others| (header::COOKIE, others)));
+        }
         let mut answer = cors::with_answer(rule, facts);
         answer.extend(echo(&rules, request_id));
-        Ok(Allowed {
-            rule: rule.name.clone(),
-            identity,
-            target: target.clone(),
-            headers,
-            withheld,
-            answer,
-        })
+        Ok(Allowed { rule: rule.name.clone(), identity, target, headers, withheld, answer })
     }
 
     async fn identify(
@@ -173,13 +176,17 @@ impl Gateway {
         required: &Requirements,
         facts: &Facts,
         target: &Target,
-    ) -> Result<Identity, Refusal> {
+    ) -> Result<(Identity, Target), Refusal> {
         let challenged = |refusal| credentials::challenged(self, required, refusal);
         let presented = Presented::read(facts, target, required).map_err(challenged)?;
         let identity = credentials::authenticate(self, &presented, facts, required).await;
         let identity = identity.map_err(challenged)?;
         requirements::met(required, &identity, self.now())?;
-        Ok(identity)
+        let target = match presented {
+            Presented::Ticket(_, rest) => rest,
+            _ => target.clone(),
+        };
+        Ok((identity, target))
     }
 }
 

@@ -7,14 +7,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
-
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use menshen_token::{Clock, Timestamp};
 use menshen_verifier::{Readiness, Verifier};
 
+use crate::browser::{Browsers, Logins};
 use crate::config::{Config, Miss, Provider};
 use crate::credentials::Conversion;
 use crate::decision::Limits;
-use crate::{Entropy, Facts, Signer, decision};
+use crate::{Entropy, Facts, Signer, Vault, decision};
 
 pub(crate) use telemetry::{Levels, Taken, Telemetry};
 
@@ -33,6 +35,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     telemetry: Telemetry,
+    browsers: OnceLock<Browsers>,
 }
 
 /// The rules in force.
@@ -40,6 +43,7 @@ struct Parts {
 pub(crate) struct Rules {
     pub(crate) config: Config,
     pub(crate) limits: Limits,
+    pub(crate) logins: Logins,
 }
 
 impl Gateway {
@@ -51,18 +55,30 @@ impl Gateway {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let limits = Limits::new(&config.rules, None, &clock);
-        let rules = ArcSwap::from_pointee(Rules { config, limits });
-        let signer = ArcSwapOption::empty();
-        let (conversion, telemetry) = (OnceLock::new(), Telemetry::new());
-        let parts = Parts { rules, signer, verifier, conversion, clock, entropy, telemetry };
+        let rules = Rules { config, limits, logins: Logins::default() };
+        let parts = Parts {
+            rules: ArcSwap::from_pointee(rules),
+            signer: ArcSwapOption::empty(),
+            verifier,
+            conversion: OnceLock::new(),
+            clock,
+            entropy,
+            telemetry: Telemetry::new(),
+            browsers: OnceLock::new(),
+        };
         Self { parts: Arc::new(parts) }
     }
 
     /// Exchanges the rules. Requests under way end by the old ones, and a rate limit that stays
     /// the same goes on counting.
-    pub fn replace_rules(&self, config: Config) {
+    pub(crate) fn replace_rules(&self, config: Config, logins: Logins) {
         let limits = Limits::new(&config.rules, Some(&self.rules().limits), &self.parts.clock);
-        self.parts.rules.store(Arc::new(Rules { config, limits }));
+        self.parts.rules.store(Arc::new(Rules { config, limits, logins }));
+    }
+
+    /// Lets browsers sign in; what they hold is kept here.
+    pub(crate) fn welcome_browsers(&self, vault: Arc<dyn Vault>) {
+        self.parts.browsers.get_or_init(|| Browsers::new(vault));
     }
 
     /// Exchanges what signs for services behind.
@@ -109,6 +125,16 @@ impl Gateway {
         self.parts.rules.load()
     }
 
+    /// The rules, to be kept as long as one likes.
+    pub(crate) fn rules_owned(&self) -> Arc<Rules> {
+        self.parts.rules.load_full()
+    }
+
+    /// The browsers that are signed in; `None` without a place to keep them.
+    pub(crate) fn browsers(&self) -> Option<&Browsers> {
+        self.parts.browsers.get()
+    }
+
     pub(crate) fn verifier(&self) -> Option<&Verifier> {
         self.parts.verifier.as_ref()
     }
@@ -130,8 +156,14 @@ impl Gateway {
         &self.parts.telemetry
     }
 
+    /// Time that never steps.
     pub(crate) fn monotonic(&self) -> Duration {
         self.parts.clock.monotonic()
+    }
+
+    /// A text that nobody can guess: 256 random bits as 43 characters.
+    pub(crate) fn secret(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.parts.entropy.bytes::<32>())
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {

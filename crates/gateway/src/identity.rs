@@ -3,10 +3,12 @@
 mod assertion;
 mod signing_key;
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use menshen_token::{Scope, Timestamp};
 use menshen_verifier::Verified;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::config::Authentication;
 
@@ -14,7 +16,7 @@ pub use assertion::Signer;
 pub use signing_key::KeyError;
 
 /// Whoever a request comes from, proved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Identity {
     /// How it was proved.
     pub by: Authentication,
@@ -36,6 +38,17 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// The access token as a JWT; `None` when the provider is not ours.
     pub access_token: Option<String>,
+}
+
+impl fmt::Debug for Identity {
+    /// Without the token, which gives access.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("by", &self.by)
+            .field("subject", &self.subject)
+            .field("session_id", &self.session_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Identity {

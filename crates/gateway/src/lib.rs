@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod browser;
 pub mod config;
 mod credentials;
 mod decision;
@@ -13,6 +14,7 @@ mod refusal;
 mod requirements;
 mod run;
 mod target;
+pub mod vault;
 
 pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS, Refused};
 pub use entropy::{Entropy, SystemEntropy};
@@ -23,3 +25,4 @@ pub use identity::{HeaderNames, Identity, KeyError, Signer};
 pub use refusal::Refusal;
 pub use run::{Running, Start, StartError, run};
 pub use target::{AmbiguousTarget, Leniency, Target};
+pub use vault::{Vault, VaultError};

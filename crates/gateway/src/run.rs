@@ -3,9 +3,11 @@
 mod provider;
 mod reload;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use menshen_token::Clock;
@@ -14,8 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::browser::Logins;
 use crate::config::{Assertions, Config, Problem};
-use crate::{Entropy, Gateway, KeyError, Signer, doors};
+use crate::{Entropy, Gateway, KeyError, Signer, Vault, doors};
 
 use reload::Reloading;
 
@@ -26,10 +29,22 @@ pub struct Start {
     pub rules: PathBuf,
     /// The secret of the client that the gateway is at the provider.
     pub client_secret: Option<String>,
+    /// Where sessions of browsers are kept; needed when [`Config::keeps_sessions`].
+    pub vault: Option<Arc<dyn Vault>>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// The secret of our client, as it was given at the start.
+#[derive(Clone)]
+struct Given(Option<String>);
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Given(..)")
+    }
 }
 
 /// Why a gateway does not start.
@@ -53,6 +68,12 @@ pub enum StartError {
     /// The provider cannot be asked for tokens.
     #[error("cannot set up requests to {0}: {1}")]
     Client(String, #[source] reqwest::Error),
+    /// Nobody can sign in as the rules file says.
+    #[error("[login.{0}] {1}")]
+    Login(String, String),
+    /// A rule is about sessions of browsers or tickets, and there is no place to keep them.
+    #[error("there is no place to keep sessions of browsers or tickets")]
+    MissingVault,
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -79,17 +100,27 @@ pub struct Running {
 /// [`StartError`]; that the provider cannot be reached is none.
 pub async fn run(start: Start) -> Result<Running, StartError> {
     let config = Config::read(&start.rules)?;
+    if config.keeps_sessions() && start.vault.is_none() {
+        return Err(StartError::MissingVault);
+    }
     let (decisions_at, proxy_at) = (config.decisions, config.listen);
     let at_start = config.clone();
     let signer = signer(&config)?;
-    let gateway = assemble(config, start.client_secret, start.clock, start.entropy)?;
+    let given = Given(start.client_secret);
+    let logins = logins(&config, &given)?;
+    let gateway = assemble(config.clone(), given.0.clone(), start.clock, start.entropy)?;
+    gateway.replace_rules(config, logins);
     gateway.replace_signer(signer);
+    if let Some(vault) = start.vault {
+        gateway.welcome_browsers(vault);
+    }
     let (stop, stopped) = watch::channel(false);
     let listener = listen(decisions_at).await?;
     let decisions = listener.local_addr().map_err(|e| StartError::Listen(decisions_at, e))?;
-    let reloading = Reloading::new(start.rules, gateway.clone(), at_start);
+    let reloading = Reloading::new(start.rules, given, gateway.clone(), at_start);
     let tasks = vec![
         tokio::spawn(reloading.clone().watch(stopped.clone())),
+        tokio::spawn(keep_clean(gateway.clone(), stopped.clone())),
         tokio::spawn(serve(listener, doors::decisions(&gateway), stopped)),
     ];
     Ok(Running { decisions, proxy: proxy_at, gateway, reloading, stop, tasks })
@@ -138,12 +169,36 @@ impl Running {
     }
 }
 
+/// Where browsers sign in.
+fn logins(config: &Config, given: &Given) -> Result<Logins, StartError> {
+    let own = config.provider.as_ref().filter(|_| config.keeps_sessions());
+    let secret = own.map(|own| provider::secret(own, given.0.clone())).transpose()?;
+    Logins::open(config, secret.as_deref())
+}
+
 fn signer(config: &Config) -> Result<Option<Signer>, StartError> {
     let open = |says: &Assertions| {
         Signer::open(says).map_err(|error| StartError::Key(says.key.clone(), error))
     };
     config.assertions.as_ref().map(open).transpose()
 }
+
+/// Deletes now and then what has expired.
+async fn keep_clean(gateway: Gateway, mut stopped: watch::Receiver<bool>) {
+    let Some(browsers) = gateway.browsers() else { return };
+    let mut due = tokio::time::interval(CLEAN_EVERY);
+    loop {
+        tokio::select! {
+            _ = due.tick() => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+        if let Err(error) = browsers.sweep(gateway.now(), gateway.monotonic()).await {
+            tracing::warn!(error = %error, "could not clean up, will try again");
+        }
+    }
+}
+
+const CLEAN_EVERY: Duration = Duration::from_secs(30);
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))

@@ -108,6 +108,11 @@ impl Target {
         self.query.as_deref()
     }
 
+    /// The same with another query.
+    pub(crate) fn with_query(&self, query: Option<String>) -> Self {
+        Self { query, ..self.clone() }
+    }
+
     /// What stands between the slashes, decoded.
     pub fn segments(&self) -> &[String] {
         &self.segments

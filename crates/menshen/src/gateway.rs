@@ -2,16 +2,19 @@
 
 mod check;
 mod explain;
+mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use menshen_gateway::{Running, Start, StartError, SystemEntropy};
+use menshen_gateway::config::Config;
+use menshen_gateway::{Running, Start, StartError, SystemEntropy, Vault};
 use menshen_token::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::vault::StoredVault;
 use crate::advice::Advise as _;
 use crate::output::{self, STRONG, paint};
 use crate::serve;
@@ -124,7 +127,9 @@ async fn start(from: Rules) -> Result<Running> {
     let Rules { rules, client_secret } = from;
     let clock = Arc::new(SystemClock::new());
     let entropy = Arc::new(SystemEntropy);
-    let started = menshen_gateway::run(Start { rules, client_secret, clock, entropy }).await;
+    let vault = vault(&rules, &entropy).await?;
+    let start = Start { rules, client_secret, vault, clock, entropy };
+    let started = menshen_gateway::run(start).await;
     let advice = match &started {
         Err(StartError::MissingSecret(_)) => {
             "client_secret_file in [provider], or MENSHEN_GATEWAY_SECRET"
@@ -133,6 +138,16 @@ async fn start(from: Rules) -> Result<Running> {
         _ => return started.context("failed to start the gateway"),
     };
     started.context("failed to start the gateway").advise(advice)
+}
+
+/// Where sessions of browsers are kept, if a rule has some. Rules that cannot be read are complained
+/// about later.
+async fn vault(rules: &Path, entropy: &Arc<SystemEntropy>) -> Result<Option<Arc<dyn Vault>>> {
+    let config = Config::read(rules).ok().filter(Config::keeps_sessions);
+    let Some(config) = config else { return Ok(None) };
+    let vault = StoredVault::open(&config.store, Arc::<SystemEntropy>::clone(entropy)).await;
+    let vault = vault.advise("[store] with `url` or `data`, in the rules file")?;
+    Ok(Some(Arc::new(vault)))
 }
 
 /// Reads the rules again at each SIGHUP; rules that do not hold change nothing.

@@ -36,5 +36,5 @@ pub use config::Config;
 pub use entropy::{Entropy, SystemEntropy};
 pub use outbound::{Outbound, OutboundError, OutboundSettings};
 pub use router::router;
-pub use run::{Running, StartError, open, open_keyring, open_store, run};
+pub use run::{Running, StartError, open, open_data_folder, open_keyring, open_store, run};
 pub use telemetry::install_telemetry;

@@ -7,10 +7,11 @@ mod tls;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use menshen_domain::Secret;
+use menshen_domain::sealed::KeyEncryptionKey;
 use menshen_store::{Store, StoreError, StoreOptions};
 use menshen_token::{ClientId, Clock, Timestamp};
 use tokio::sync::watch;
@@ -163,6 +164,19 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         access_token_ceiling: config.access_token_ceiling,
     };
     Ok(Store::open(&options).await?)
+}
+
+/// The key-encryption key of a data folder; both are made if they are not there.
+///
+/// # Errors
+///
+/// [`StartError`], of the kinds that concern the data folder.
+pub fn open_data_folder(
+    folder: &Path,
+    entropy: &dyn Entropy,
+) -> Result<KeyEncryptionKey, StartError> {
+    data_folder::prepare(folder)?;
+    data_folder::key_encryption_key(folder, entropy)
 }
 
 /// The keys, opened with the key-encryption key of the data folder.

@@ -17,8 +17,8 @@ use super::problem::nearest;
 use super::rule::Streams;
 use super::telling::{Assertions, Telling};
 use super::{
-    Access, Authentication, Config, Cors, HostPattern, Lists, PathPattern, Problem, RateLimit,
-    Requirements, Rule, Unauthenticated, lifetime,
+    Access, Authentication, Config, Cors, HostPattern, Lists, LoginAt, PathPattern, Problem,
+    RateLimit, Requirements, Rule, SessionLifetimes, StoreAt, Unauthenticated, lifetime,
 };
 use crate::identity::HeaderNames;
 use crate::target::Leniency;
@@ -98,6 +98,12 @@ struct File {
     trust_request_id: bool,
     #[serde(default)]
     paths: Leniency,
+    #[serde(default, rename = "login")]
+    logins: BTreeMap<String, LoginAt>,
+    #[serde(default)]
+    sessions: SessionLifetimes,
+    #[serde(default)]
+    store: StoreAt,
     #[serde(default, rename = "upstream")]
     upstreams: BTreeMap<String, Upstream>,
     #[serde(default, rename = "rule")]
@@ -118,6 +124,8 @@ struct RuleFile {
     authenticate: BTreeSet<Authentication>,
     #[serde(default)]
     unauthenticated: Unauthenticated,
+    #[serde(default)]
+    login: Option<Spanned<String>>,
     #[serde(default)]
     scopes: Vec<String>,
     #[serde(default)]
@@ -170,14 +178,16 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
         let upstream = rule.upstream.as_ref();
         if let Some(unknown) = upstream.filter(|name| !file.upstreams.contains_key(name.get_ref()))
         {
-            let known: Vec<&str> = file.upstreams.keys().map(String::as_str).collect();
-            let meant = nearest(unknown.get_ref(), &known);
-            let hint = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            let what = format!("there is no [upstream.{}]{hint}", unknown.get_ref());
+            let what = missing("upstream", unknown.get_ref(), file.upstreams.keys());
             return Err(problem(unknown.span(), what));
         }
-        contradiction(rule, file.provider.is_some())
-            .map_or(Ok(()), |what| Err(problem(rule.name.span(), what)))?;
+        if let Some(unknown) =
+            rule.login.as_ref().filter(|l| !file.logins.contains_key(l.get_ref()))
+        {
+            let what = missing("login", unknown.get_ref(), file.logins.keys());
+            return Err(problem(unknown.span(), what));
+        }
+        contradiction(rule, &file).map_or(Ok(()), |what| Err(problem(rule.name.span(), what)))?;
         let line = text[..rule.name.span().start].matches('\n').count() + 1;
         let case = if file.ignore_case { Case::Ignored } else { Case::Sensitive };
         let mut read = rule.read(line, case);
@@ -199,6 +209,9 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
         assertions: file.assertions,
         trust_request_id: file.trust_request_id,
         paths: file.paths,
+        logins: file.logins,
+        sessions: file.sessions,
+        store: file.store,
         upstreams: file.upstreams,
         rules,
     })
@@ -217,8 +230,26 @@ fn untellable(rule: &Rule, assertions: Option<&Assertions>) -> Option<&'static s
     }
 }
 
+/// Says that a section is not there, and which one was perhaps meant.
+fn missing<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let meant = nearest(name, &known);
+    let hint = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    format!("there is no [{kind}.{name}]{hint}")
+}
+
 /// What a rule says that cannot be meant.
-fn contradiction(rule: &RuleFile, has_provider: bool) -> Option<String> {
+fn contradiction(rule: &RuleFile, file: &File) -> Option<String> {
+    let has_provider = file.provider.is_some();
+    let is_elsewhere = |name: &Spanned<String>| {
+        file.logins.get(name.get_ref()).is_some_and(|login| login.issuer.is_some())
+    };
+    // A login elsewhere brings no access token of ours, and so no audience.
+    let by_sessions_elsewhere = rule.login.as_ref().is_some_and(is_elsewhere)
+        && rule
+            .authenticate
+            .iter()
+            .all(|method| *method == Authentication::Session || *method == Authentication::Ticket);
     let name = rule.name.get_ref();
     let says = |what: &str| Some(format!("rule `{name}` {what}"));
     if rule.hosts.is_empty() || rule.paths.is_empty() {
@@ -242,6 +273,7 @@ fn contradiction(rule: &RuleFile, has_provider: bool) -> Option<String> {
         AccessFile::Authenticated if rule.authenticate.is_empty() => says(
             "names no way to authenticate; write `authenticate = [\"bearer\"]`, or `access = \"public\"`",
         ),
+        AccessFile::Authenticated if by_sessions_elsewhere => None,
         AccessFile::Authenticated if !has_provider => says("needs a [provider]"),
         AccessFile::Authenticated if rule.audiences.is_empty() => says(
             "names no audience, so a token for any other API would be taken; write \
@@ -259,6 +291,7 @@ impl RuleFile {
             AccessFile::Authenticated => Access::Authenticated(Requirements {
                 authenticate: self.authenticate.clone(),
                 unauthenticated: self.unauthenticated,
+                login: self.login.as_ref().map(|name| name.get_ref().clone()),
                 scopes: self.scopes.clone(),
                 roles: self.roles.clone(),
                 acr: self.acr.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 use menshen_verifier::Policy;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::pattern::Case;
 use super::{HostPattern, PathPattern, Telling, lifetime};
@@ -64,6 +64,8 @@ pub struct Requirements {
     pub authenticate: BTreeSet<Authentication>,
     /// What whoever shows nothing is told.
     pub unauthenticated: Unauthenticated,
+    /// Where browsers sign in: the name of a login; the provider itself without it.
+    pub login: Option<String>,
     /// Scope values, all of which are needed.
     pub scopes: Vec<String>,
     /// Roles, one of which is needed; empty for none.
@@ -81,7 +83,7 @@ pub struct Requirements {
 }
 
 /// A way to authenticate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Authentication {
     /// A JWT access token (RFC 6750), bound to a key (RFC 9449) or not.

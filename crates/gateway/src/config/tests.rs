@@ -112,3 +112,25 @@ fn a_problem_names_the_line_and_what_was_meant() {
     let found = changes.map(|(from, to)| problem(|file| file.replace(from, to)));
     insta::assert_snapshot!(found.join("\n"));
 }
+
+#[test]
+fn a_login_elsewhere_needs_neither_provider_nor_audience() {
+    let rule = |login: &str, methods: &str| {
+        let text = format!(
+            "[login.google]\nissuer = \"https://accounts.google.com\"\nclient_id = \"edge\"\n\
+             [sessions]\nidle = \"1h\"\n\
+             [[rule]]\nname = \"shop\"\nhosts = [\"*\"]\npaths = [\"/**\"]\n\
+             authenticate = [{methods}]\n{login}\n"
+        );
+        Config::parse("gateway.toml", &text)
+    };
+    let config = rule("login = \"google\"", "\"session\", \"ticket\"").expect("a sound file");
+    assert!(config.keeps_sessions());
+    assert_eq!(config.sessions.idle, std::time::Duration::from_hours(1));
+    assert_eq!(config.sessions.lifetime, std::time::Duration::from_hours(7 * 24));
+    let wrong = |login, methods| rule(login, methods).expect_err("a problem").what;
+    assert_eq!(wrong("", "\"session\""), "rule `shop` needs a [provider]");
+    assert_eq!(wrong("login = \"google\"", "\"bearer\""), "rule `shop` needs a [provider]");
+    let unknown = wrong("login = \"googel\"", "\"session\"");
+    assert_eq!(unknown, "there is no [login.googel]; did you mean `google`?");
+}

@@ -5,9 +5,10 @@ mod answer;
 mod ext_authz;
 mod forward_auth;
 mod health;
+mod own;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get};
 
 use crate::Gateway;
 
@@ -21,6 +22,13 @@ pub(crate) fn decisions(gateway: &Gateway) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/.menshen/jwks", get(health::keys))
         .with_state(gateway.clone())
+        .merge(own(gateway))
+}
+
+/// The gateway's own endpoints, below [`crate::OWN_PATHS`]. A request may carry its
+/// [`crate::Facts`] as an extension.
+pub(crate) fn own(gateway: &Gateway) -> Router {
+    Router::new().route("/.menshen/{*endpoint}", any(own::any)).with_state(gateway.clone())
 }
 
 #[cfg(test)]

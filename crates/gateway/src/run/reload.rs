@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use super::{StartError, signer};
+use super::{Given, StartError, logins, signer};
 use crate::Gateway;
 use crate::config::Config;
 
@@ -15,6 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Reloading {
     rules: PathBuf,
+    client_secret: Given,
     gateway: Gateway,
     at_start: Config,
     seen: Option<Seen>,
@@ -24,18 +25,27 @@ pub(super) struct Reloading {
 type Seen = (SystemTime, u64);
 
 impl Reloading {
-    pub(super) fn new(rules: PathBuf, gateway: Gateway, at_start: Config) -> Self {
-        let mut reloading = Self { rules, gateway, at_start, seen: None };
+    pub(super) fn new(
+        rules: PathBuf,
+        client_secret: Given,
+        gateway: Gateway,
+        at_start: Config,
+    ) -> Self {
+        let mut reloading = Self { rules, client_secret, gateway, at_start, seen: None };
         reloading.seen = reloading.look();
         reloading
     }
 
     pub(super) fn reload(&self) -> Result<Vec<&'static str>, StartError> {
         let config = Config::read(&self.rules)?;
+        if config.keeps_sessions() && self.gateway.browsers().is_none() {
+            return Err(StartError::MissingVault);
+        }
         let signer = signer(&config)?;
+        let logins = logins(&config, &self.client_secret)?;
         let needs_start = self.needs_start(&config);
         self.gateway.replace_signer(signer);
-        self.gateway.replace_rules(config);
+        self.gateway.replace_rules(config, logins);
         Ok(needs_start)
     }
 
@@ -113,7 +123,7 @@ mod tests {
         let config = Config::read(path).expect("a sound file");
         let clock = Arc::new(SystemClock::new());
         let gateway = Gateway::new(config.clone(), None, clock, Arc::new(SystemEntropy));
-        Reloading::new(path.to_owned(), gateway, config)
+        Reloading::new(path.to_owned(), Given(None), gateway, config)
     }
 
     async fn is_open(gateway: &Gateway, target: &str) -> bool {

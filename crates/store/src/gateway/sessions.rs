@@ -95,7 +95,7 @@ impl Store {
     /// else has, or the generation is another one by now.
     pub async fn lease_gateway_session(
         &self,
-        session: &GatewaySession,
+        (hash, generation): (&SecretHash, u64),
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool> {
@@ -104,8 +104,8 @@ impl Store {
             AND (leased_until_ms IS NULL OR leased_until_ms <= $3)";
         let update = || {
             sqlx::query(sql)
-                .bind(session.hash.as_str())
-                .bind(as_column(session.generation))
+                .bind(hash.as_str())
+                .bind(as_column(generation))
                 .bind(now.as_millis())
                 .bind(until.as_millis())
         };
@@ -113,11 +113,13 @@ impl Store {
     }
 
     /// Gives back what was taken on, without new tokens.
-    pub async fn release_gateway_session(&self, session: &GatewaySession) -> Result<()> {
+    pub async fn release_gateway_session(
+        &self,
+        (hash, generation): (&SecretHash, u64),
+    ) -> Result<()> {
         let sql = "UPDATE gateway_sessions SET leased_until_ms = NULL \
             WHERE hash = $1 AND generation = $2";
-        let update =
-            || sqlx::query(sql).bind(session.hash.as_str()).bind(as_column(session.generation));
+        let update = || sqlx::query(sql).bind(hash.as_str()).bind(as_column(generation));
         self.database.change(update).await.map(|_| ())
     }
 
@@ -125,17 +127,14 @@ impl Store {
     /// somebody else was quicker.
     pub async fn renew_gateway_session(
         &self,
-        session: &GatewaySession,
+        (hash, generation): (&SecretHash, u64),
         sealed: &str,
     ) -> Result<bool> {
         let sql = "UPDATE gateway_sessions \
             SET sealed = $3, generation = generation + 1, leased_until_ms = NULL \
             WHERE hash = $1 AND generation = $2";
         let update = || {
-            sqlx::query(sql)
-                .bind(session.hash.as_str())
-                .bind(as_column(session.generation))
-                .bind(sealed.to_owned())
+            sqlx::query(sql).bind(hash.as_str()).bind(as_column(generation)).bind(sealed.to_owned())
         };
         self.database.change(update).await.map(|rows| rows == 1)
     }

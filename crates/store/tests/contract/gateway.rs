@@ -109,22 +109,25 @@ async fn one_node_at_a_time_exchanges_the_tokens_of_a_session(
     let scene = Scene::new(kind).await;
     let session = scene.kept(session("ada", None)).await;
     let until = START + Duration::from_secs(10);
+    let held = (&session.hash, session.generation);
     let lease = async |now| {
-        scene.store.lease_gateway_session(&session, now, until + MINUTE).await.expect("judged")
+        scene.store.lease_gateway_session(held, now, until + MINUTE).await.expect("judged")
     };
     let mut racing = JoinSet::new();
     for _ in 0..16 {
         let (store, session) = (scene.store.clone(), session.clone());
-        racing.spawn(async move { store.lease_gateway_session(&session, START, until).await });
+        racing.spawn(
+            async move { store.lease_gateway_session((&session.hash, 0), START, until).await },
+        );
     }
     let leased = racing.join_all().await;
     assert_eq!(leased.into_iter().filter(|leased| *leased.as_ref().expect("judged")).count(), 1);
     assert!(!lease(START).await, "somebody else has it");
     assert!(lease(until).await, "who had it is gone");
-    scene.store.release_gateway_session(&session).await.expect("given back");
+    scene.store.release_gateway_session(held).await.expect("given back");
     assert!(lease(START).await);
-    assert!(scene.store.renew_gateway_session(&session, "second").await.expect("kept"));
-    assert!(!scene.store.renew_gateway_session(&session, "stray").await.expect("judged"));
+    assert!(scene.store.renew_gateway_session(held, "second").await.expect("kept"));
+    assert!(!scene.store.renew_gateway_session(held, "stray").await.expect("judged"));
     assert!(!lease(until + MINUTE * 2).await, "of another generation");
     let found = scene.found(&session).await.expect("lives");
     assert_eq!((found.sealed.as_str(), found.generation), ("second", 1));

@@ -1,0 +1,18 @@
+//! The cookie of a session that the gateway keeps.
+
+use crate::browser::cross_site;
+use crate::config::Requirements;
+use crate::gateway::Gateway;
+use crate::vault::Fingerprint;
+use crate::{Facts, Identity, Refusal};
+
+pub(super) async fn authenticate(
+    gateway: &Gateway,
+    cookie: &Fingerprint,
+    facts: &Facts,
+    required: &Requirements,
+) -> Result<Identity, Refusal> {
+    cross_site::check(facts)?;
+    let browsers = gateway.browsers().ok_or(Refusal::Unavailable)?;
+    browsers.identify(gateway, cookie, (facts, required)).await
+}
