@@ -50,6 +50,7 @@ def main(menshen, names):
 
 def run(world, names, report):
     doors = {name: DOORS[name]().start(world) for name in names}
+    world.register_doors(doors.values())
 
     def all_doors(promise):
         for name, door in doors.items():

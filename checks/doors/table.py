@@ -5,6 +5,7 @@ import json
 import urllib.parse
 from dataclasses import dataclass
 
+from visitor import Visitor
 from wire import Address, Answer, request
 from world import World, eventually
 
@@ -197,6 +198,27 @@ def scripts_of_a_named_site_may_ask_and_read(case):
         assert not answer.header("access-control-allow-origin"), answer
 
 
+def a_browser_signs_in_and_out(case):
+    visitor = Visitor(case.world, case.door)
+    seen = case.reached(visitor.sign_in(visitor.open("/desk/a?b=c")))
+    assert seen["target"] == "/desk/a?b=c", seen
+    assert identity(seen)["subject"] == [case.claims["sub"]], seen
+    assert not header(seen, "cookie") and visitor.cookies["door"], seen
+    visitor.cookies["door"]["theme"] = "dark"
+    assert header(case.reached(visitor.open("/desk/a")), "cookie") == "theme=dark"
+
+    cookie = visitor.cookie_line()
+    case.kept_out(request("/desk/a", cookie, method="POST", host=visitor.host), {403})
+    ours, theirs = f"Origin: https://{visitor.host}", "Origin: https://evil.example"
+    case.kept_out(request("/desk/a", cookie, theirs, method="POST", host=visitor.host), {403})
+    case.reached(case.send("/desk/a", cookie, ours, method="POST", host=visitor.host))
+
+    answer = case.send("/.menshen/logout", cookie, ours, method="POST", host=visitor.host)
+    assert answer.status in (200, 302, 303), answer
+    case.kept_out(request("/desk/a", cookie, host=visitor.host), {401})
+    assert visitor.open("/desk/a").status == 302
+
+
 # What a client sends to be taken for somebody else
 
 
@@ -379,6 +401,7 @@ PROMISES = [
     a_token_without_the_scope_is_forbidden,
     what_no_rule_is_about_is_forbidden,
     a_browser_is_sent_to_sign_in_and_a_script_is_not,
+    a_browser_signs_in_and_out,
     two_sets_of_credentials_are_one_too_many,
     too_many_requests_are_told_when_to_come_back,
     scripts_of_a_named_site_may_ask_and_read,

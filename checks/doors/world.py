@@ -110,10 +110,21 @@ class World:
             *["client", "add", "shop", "--public", "--first-party", "--audience", "orders"],
             *["--scope", "orders:read orders:write"],
         )
-        scope = "gateway revocations:read"
-        said = self.operator("client", "add", "edge", "--scope", scope)
+        said = self.operator(
+            *["client", "add", "edge", "--first-party", "--audience", "orders"],
+            *["--scope", "gateway revocations:read openid orders:read"],
+            *["--redirect-uri", "https://api.example.com/.menshen/callback"],
+        )
         secret = said.split("client secret")[1].split()[0]
         (self.folder / "edge.secret").write_text(secret)
+
+    def register_doors(self, doors):
+        """Lets browsers come back to these doors after they have signed in."""
+        origins = [f"https://api.example.com:{door.port}" for door in doors if door.tls]
+        addresses = [f"{origin}/.menshen/callback" for origin in origins]
+        if addresses:
+            flags = [flag for address in addresses for flag in ("--redirect-uri", address)]
+            self.operator("client", "change", "edge", *flags)
 
     def operator(self, *command, stdin=None):
         """Does what an operator does."""
