@@ -2,12 +2,13 @@
 sends requests and asserts what came of them."""
 
 import json
+import subprocess
 import urllib.parse
 from dataclasses import dataclass
 
 from visitor import Visitor
 from wire import Address, Answer, request
-from world import World, eventually
+from world import PASSWORD, World, eventually
 
 REFUSED = {400, 401, 403, 404, 405, 414, 421, 431, 501, 505}
 OURS = ["subject", "client", "session", "scope", "roles", "acr", "jwt"]
@@ -28,6 +29,16 @@ class Case:
 
     def send(self, target, *lines, **more):
         return self.door.send(request(target, *lines, **more))
+
+    def curl(self, target, *flags):
+        """The body and the status that curl gets."""
+        scheme, port = ("https", 443) if self.door.tls else ("http", 80)
+        command = ["curl", "-sk", "-m", "20", "-w", "\n%{http_code}", *flags]
+        command += ["--connect-to", f"api.example.com:{port}:127.0.0.1:{self.door.port}"]
+        command.append(f"{scheme}://api.example.com{target}")
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        body, _, status = said.rpartition("\n")
+        return Answer(int(status), [], body)
 
     def reached(self, answer: Answer):
         """What the service behind got, for a request that came through."""
@@ -196,6 +207,16 @@ def scripts_of_a_named_site_may_ask_and_read(case):
         assert answer.header("access-control-allow-origin") == "https://app.example.com", answer
         answer = case.send("/catalog/a", theirs, *lines)
         assert not answer.header("access-control-allow-origin"), answer
+
+
+def curl_shows_a_password_or_a_digest_of_it(case):
+    for way in ["--basic", "--digest", "--anyauth"]:
+        answer = case.curl("/archive/7?x=1", way, "-u", f"ada:{PASSWORD}")
+        seen = case.reached(answer)
+        assert identity(seen)["subject"] == [case.claims["sub"]], seen
+        assert not header(seen, "authorization"), seen
+    assert case.curl("/archive/7", "--digest", "-u", "ada:wrong").status == 401
+    assert case.curl("/archive/7").status == 401
 
 
 def a_browser_signs_in_and_out(case):
@@ -401,6 +422,7 @@ PROMISES = [
     a_token_without_the_scope_is_forbidden,
     what_no_rule_is_about_is_forbidden,
     a_browser_is_sent_to_sign_in_and_a_script_is_not,
+    curl_shows_a_password_or_a_digest_of_it,
     a_browser_signs_in_and_out,
     two_sets_of_credentials_are_one_too_many,
     too_many_requests_are_told_when_to_come_back,

@@ -106,6 +106,7 @@ class World:
 
     def register(self):
         self.operator("user", "add", "ada", "--password-stdin", stdin=PASSWORD)
+        self.operator("user", "digest", "ada", "--password-stdin", stdin=PASSWORD)
         self.operator(
             *["client", "add", "shop", "--public", "--first-party", "--audience", "orders"],
             *["--scope", "orders:read orders:write"],
