@@ -64,6 +64,18 @@ impl Authentication {
         Self { time, amr: vec!["pwd".to_owned(), "otp".to_owned()], acr }
     }
 
+    /// The same for a client that insists on one of these values and would not know a better one:
+    /// whoever has given more than a password has also given that.
+    #[must_use]
+    pub fn stated_as(mut self, insisted_on: &[String]) -> Self {
+        let names = |acr: &str| insisted_on.iter().any(|name| name == acr);
+        let fits = insisted_on.is_empty() || self.acr.as_deref().is_some_and(names);
+        if !fits && names(Acr::Password.as_str()) {
+            self.acr = Some(Acr::Password.as_str().to_owned());
+        }
+        self
+    }
+
     /// Whether it is worth at least this. One of an unknown worth is taken for a password.
     pub fn reaches(&self, least: Acr) -> bool {
         self.acr.as_deref().and_then(Acr::of).unwrap_or(Acr::Password) >= least

@@ -1,7 +1,10 @@
 //! `menshen user`: who can sign in.
 
 mod digest;
+mod otp;
 mod password;
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
@@ -84,6 +87,18 @@ Examples:
         #[arg(long, conflicts_with = "off")]
         password_stdin: bool,
     },
+    /// See whether a user signs in with codes of an app, or turn that off for one who lost it
+    #[command(after_help = "\
+Examples:
+  menshen user otp ada          says whether it is on
+  menshen user otp ada --off    the password alone is enough again; sessions stay")]
+    Otp {
+        /// User name or id
+        user: String,
+        /// Turn it off
+        #[arg(long)]
+        off: bool,
+    },
     /// See or replace the roles of a user; tokens that say the old ones die at once
     #[command(after_help = "\
 Examples:
@@ -134,6 +149,14 @@ pub(crate) async fn run(args: Args) -> Result<()> {
                 digest::turn_off(&database, &user).await?;
             } else {
                 digest::turn_on(&database, &user, &password::current(password_stdin)?).await?;
+            }
+        }
+        Verb::Otp { user, off } => {
+            let user = find(&database, &user).await?;
+            if off {
+                otp::turn_off(&database, &user).await?;
+            } else {
+                otp::show(&database, &user).await?;
             }
         }
         Verb::Roles { user, roles, none } => {
@@ -204,20 +227,36 @@ async fn list(database: &Database, as_json: bool) -> Result<()> {
         |user: &User| user.id.to_string(),
     )
     .await?;
+    let with_codes: BTreeSet<String> = whole_list(
+        async |page| database.store.list_one_time_passwords(&page).await,
+        |id: &UserId| id.to_string(),
+    )
+    .await?
+    .iter()
+    .map(UserId::to_string)
+    .collect();
+    let has_codes = |user: &User| with_codes.contains(user.id.as_str());
     if as_json {
-        return output::json(&users.iter().map(describe).collect::<Vec<_>>());
+        let one = |user: &User| {
+            let mut described = describe(user);
+            described["one_time_passwords"] = has_codes(user).into();
+            described
+        };
+        return output::json(&users.iter().map(one).collect::<Vec<_>>());
     }
     let row = |user: &User| {
         let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+        let codes = has_codes(user).then_some("on");
         vec![
             user.username.to_string(),
             user.id.to_string(),
             output::or_dash(Some(&user.roles.join(" "))),
             state.to_owned(),
+            output::or_dash(codes),
             output::instant(user.created_at),
         ]
     };
-    let header = ["username", "id", "roles", "state", "created (UTC)"];
+    let header = ["username", "id", "roles", "state", "codes", "created (UTC)"];
     let nothing = "No users yet. Add one: menshen user add ada";
     output::table(&header, users.iter().map(row).collect(), nothing);
     Ok(())

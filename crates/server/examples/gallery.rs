@@ -14,9 +14,9 @@ use menshen_server::pages::{
     AccountHome, AccountNotice, AppRow, ChooseAccount, Chrome, ClientCard, CodeProblem, CodeSource,
     ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
     DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
-    FormTarget, MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person,
-    Reauthenticate, ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut, View,
-    asset_routes,
+    FormTarget, MailPurpose, MailSent, Mishap, NewPasswordProblem, OneTimePasswordsCard,
+    PasswordChanged, Person, Reauthenticate, RecoveryCodes, ResetPassword, SetUpCodes, SignIn,
+    SignInProblem, SignUp, SignUpProblem, SignedOut, View, asset_routes,
 };
 use tokio::net::TcpListener;
 

@@ -212,6 +212,32 @@ app-since = Allowed on
 app-may = What it may do
 app-withdraw = Withdraw
 app-withdraw-which = Withdraw the access of { $app }
+account-codes = Codes from an app
+account-codes-lead = After your password, sign in with a code from an authenticator app on your phone. Whoever finds out your password cannot get in without it.
+account-codes-since = On since
+account-codes-left = { $count ->
+    [0] You have no recovery codes left: draw new ones.
+    [one] You have one recovery code left.
+   *[other] You have { $count } recovery codes left.
+}
+account-codes-set-up = Set up an app
+account-codes-fresh = New recovery codes
+account-codes-turn-off = Turn off
+notice-codes-off = You sign in with your password alone.
+back-to-account = Back to your account
+
+set-up-codes-title = Set up your app
+set-up-codes-lead = Scan this picture with an authenticator app, and type the first code that it shows.
+set-up-codes-picture = The secret for your app, as a QR code
+set-up-codes-by-hand = You cannot scan it? Type this secret into your app:
+set-up-codes-here = My app is on this device
+set-up-codes-first = First code
+set-up-codes-button = Turn on
+
+recovery-codes-title = Your recovery codes
+recovery-codes-lead = If you lose your phone, sign in with one of these instead. Each works once.
+recovery-codes-note = Print them or write them down now: they are not shown again. Codes that you had before no longer work.
+
 notice-device-signed-out = The device is signed out.
 notice-signed-out-elsewhere = You are signed out everywhere else.
 notice-access-withdrawn = The app lost its access.

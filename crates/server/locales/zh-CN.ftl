@@ -191,6 +191,31 @@ app-since = 授权日期
 app-may = 它可以做什么
 app-withdraw = 撤回
 app-withdraw-which = 撤回 { $app } 的访问权限
+account-codes = 应用验证码
+account-codes-lead = 输入密码后，再用手机上身份验证器应用中的验证码登录。即使有人知道你的密码，没有验证码也无法登录。
+account-codes-since = 启用时间：
+account-codes-left = { $count ->
+    [0] 恢复码已用完，请重新生成。
+   *[other] 还剩 { $count } 个恢复码。
+}
+account-codes-set-up = 设置应用
+account-codes-fresh = 重新生成恢复码
+account-codes-turn-off = 关闭
+notice-codes-off = 现在只用密码即可登录。
+back-to-account = 返回账号
+
+set-up-codes-title = 设置你的应用
+set-up-codes-lead = 请用身份验证器应用扫描此图，然后输入它显示的第一个验证码。
+set-up-codes-picture = 供应用扫描的密钥二维码
+set-up-codes-by-hand = 无法扫描？请在应用中输入此密钥：
+set-up-codes-here = 应用就在这台设备上
+set-up-codes-first = 第一个验证码
+set-up-codes-button = 启用
+
+recovery-codes-title = 你的恢复码
+recovery-codes-lead = 如果手机丢失，可以用其中一个恢复码代替验证码登录。每个恢复码只能使用一次。
+recovery-codes-note = 请现在打印或抄写下来：之后不会再次显示。以前的恢复码已失效。
+
 notice-device-signed-out = 该设备已退出登录。
 notice-signed-out-elsewhere = 其他设备已全部退出登录。
 notice-access-withdrawn = 该应用已失去访问权限。

@@ -104,13 +104,15 @@ fn account_routes() -> Router<App> {
 
 /// What people see, beside what an app has asked for.
 fn page_routes() -> Router<App> {
-    use pages::{apps, devices, home};
+    use pages::{apps, devices, home, one_time_passwords};
     Router::new()
         .route("/", get(home::root))
         .route(home::PATH, get(home::get))
         .route(devices::SIGN_OUT, post(devices::sign_out))
         .route(devices::ELSEWHERE, post(devices::sign_out_elsewhere))
         .route(apps::PATH, post(apps::withdraw))
+        .route(one_time_passwords::PATH, post(one_time_passwords::post))
+        .route(one_time_passwords::CONFIRM, post(one_time_passwords::confirm))
         .route(pages::password::PATH, post(pages::password::post))
         .route(page::PATH, get(page::get).post(page::post))
         .route(code_page::PATH, post(code_page::post))
@@ -124,13 +126,19 @@ fn page_routes() -> Router<App> {
 }
 
 fn admin_routes() -> Router<App> {
-    use admin::{client, clients, deliveries, keys, revocations, sessions, user, users};
+    use admin::{
+        client, clients, deliveries, keys, one_time_passwords, revocations, sessions, user, users,
+    };
     Router::new()
         .route("/admin/openapi.json", get(admin::openapi_document))
         .route("/admin/users", get(users::get).post(users::post))
         .route("/admin/users/{id}", get(user::get))
         .route("/admin/users/{id}/enable", post(user::enable))
         .route("/admin/users/{id}/sessions", get(sessions::list))
+        .route(
+            "/admin/users/{id}/one-time-passwords",
+            get(one_time_passwords::get).delete(one_time_passwords::delete),
+        )
         .route("/admin/sessions/{id}", get(sessions::get))
         .route("/admin/sessions/{id}/deliveries", get(deliveries::of_session))
         .route("/admin/deliveries", get(deliveries::get))

@@ -38,6 +38,7 @@ fn every_verb_explains_itself_within_a_terminal() {
         "user enable",
         "user set-password",
         "user digest",
+        "user otp",
         "user roles",
         "client add",
         "client change",

@@ -170,6 +170,9 @@ fn lists_are_for_people_and_for_scripts() {
     let users = parse(&home.done(&["user", "list", "--json"], ""));
     assert_eq!(users[0]["username"], "ada");
     assert_eq!(users[0]["roles"][0], "editor");
+    assert_eq!(users[0]["one_time_passwords"], false);
+    assert_eq!(home.done(&["user", "otp", "ada"], ""), "off\n");
+    home.done(&["user", "otp", "ada", "--off"], "");
     let clients = parse(&home.done(&["client", "list", "--json"], ""));
     assert_eq!(clients[0]["kind"], "public");
     let client = parse(&home.done(&["client", "show", "app"], ""));

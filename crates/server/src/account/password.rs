@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use menshen_domain::credential::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordVerdict};
+use menshen_domain::credential::{
+    MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordHash, PasswordVerdict,
+};
 use menshen_domain::{Secret, User};
 use menshen_store::{Admission, Attempt, Receipt, StoreError};
 use serde::Deserialize;
@@ -89,6 +91,21 @@ pub(crate) async fn change(
     current: Secret,
     new: Secret,
 ) -> Result<Receipt, Unchanged> {
+    let stored = prove(app, address, user, current).await?;
+    let new = app.keep_password(user, new).await?;
+    let changed = app.store.change_password(&user.id, stored.as_ref(), &new, app.now()).await?;
+    // Changed by somebody else while we were hashing: what was typed is the old one now.
+    changed.ok_or(Unchanged::WrongPassword)
+}
+
+/// Sees to it that somebody knows the own password, and tells its hash; slowed down for those who
+/// guess.
+pub(crate) async fn prove(
+    app: &App,
+    address: IpAddr,
+    user: &User,
+    current: Secret,
+) -> Result<Option<PasswordHash>, Unchanged> {
     if current.expose().len() > MAX_PASSWORD_BYTES {
         return Err(Unchanged::WrongPassword);
     }
@@ -114,10 +131,7 @@ pub(crate) async fn change(
         }
     }
     app.store.forgive_attempt(&attempt, app.now()).await?;
-    let new = app.keep_password(user, new).await?;
-    let changed = app.store.change_password(&user.id, stored.as_ref(), &new, app.now()).await?;
-    // Changed by somebody else while we were hashing: what was typed is the old one now.
-    changed.ok_or(Unchanged::WrongPassword)
+    Ok(stored)
 }
 
 /// What a page says of a password that may not be chosen.

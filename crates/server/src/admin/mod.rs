@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod clients;
 pub(crate) mod deliveries;
 pub(crate) mod keys;
+pub(crate) mod one_time_passwords;
 mod openapi;
 mod policy;
 pub(crate) mod revocations;

@@ -4,7 +4,9 @@ use axum::http::{HeaderName, header};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{client, clients, deliveries, keys, revocations, sessions, user, users};
+use super::{
+    client, clients, deliveries, keys, one_time_passwords, revocations, sessions, user, users,
+};
 
 /// A problem document (RFC 9457).
 #[derive(ToSchema)]
@@ -46,7 +48,7 @@ pub(super) struct LogEntry {
     ),
     paths(
         users::get, users::post, user::get, user::patch, user::set_password, user::disable,
-        user::enable, sessions::list, sessions::delete_all, sessions::get, sessions::delete,
+        user::enable, one_time_passwords::get, one_time_passwords::delete, sessions::list, sessions::delete_all, sessions::get, sessions::delete,
         clients::get, clients::post, client::get, client::patch, client::replace_secret,
         client::disable, client::enable, revocations::get, revocations::post, keys::get,
         keys::rotate, keys::revoke, deliveries::get, deliveries::of_session

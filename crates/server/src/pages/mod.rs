@@ -32,8 +32,9 @@ pub use views::{
     AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, CodeProblem, CodeSource,
     ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
     DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
-    MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person, Reauthenticate,
-    ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut,
+    MailPurpose, MailSent, Mishap, NewPasswordProblem, OneTimePasswordsCard, PasswordChanged,
+    Person, Reauthenticate, RecoveryCodes, ResetPassword, SetUpCodes, SignIn, SignInProblem,
+    SignUp, SignUpProblem, SignedOut,
 };
 
 #[cfg(test)]

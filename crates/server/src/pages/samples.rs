@@ -1,14 +1,17 @@
 //! One sample, or a few, of every view: for the tests, and for the gallery that people look at.
 
+#[path = "samples/codes.rs"]
+mod codes;
+
 use menshen_token::{Reason, Timestamp};
 use url::Url;
 
 use super::{
-    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, CodeProblem, CodeSource,
-    ConfirmSignOut, Consent, DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow,
-    DeviceVerdict, EnterCode, ErrorPage, Extent, FinishSignUp, ForgotPassword, FormPost,
-    FormTarget, MailPurpose, MailSent, Mishap, NewPasswordProblem, PasswordChanged, Person,
-    Reauthenticate, ResetPassword, SignIn, SignInProblem, SignUp, SignUpProblem, SignedOut, View,
+    AccountHome, AccountNotice, AppRow, ChooseAccount, ClientCard, ConfirmSignOut, Consent,
+    DeviceConfirm, DeviceDone, DeviceEnter, DeviceProblem, DeviceRow, DeviceVerdict, ErrorPage,
+    Extent, FinishSignUp, ForgotPassword, FormPost, FormTarget, MailPurpose, MailSent, Mishap,
+    NewPasswordProblem, PasswordChanged, Person, Reauthenticate, ResetPassword, SignIn,
+    SignInProblem, SignUp, SignUpProblem, SignedOut, View,
 };
 
 /// The time in the samples: 2026-11-03, 10:00 UTC.
@@ -21,7 +24,7 @@ pub(super) type Sample = (&'static str, Box<dyn View + Send + Sync>);
 pub(super) fn all(hostile: Option<&str>) -> Vec<Sample> {
     let cast = Cast { hostile };
     let mut samples = sign_in(&cast);
-    samples.extend(codes(&cast));
+    samples.extend(codes::all(&cast));
     samples.extend(sign_up(&cast));
     samples.extend(passwords(&cast));
     samples.extend(consent(&cast));
@@ -115,35 +118,6 @@ fn sign_in(cast: &Cast<'_>) -> Vec<Sample> {
         sample("reauthenticate", again),
         sample("reauthenticate-wrong", again_wrong),
         sample("choose-account", choose),
-    ]
-}
-
-fn codes(cast: &Cast<'_>) -> Vec<Sample> {
-    let from_app = EnterCode {
-        client: Some(cast.client()),
-        person: cast.person(),
-        source: CodeSource::App,
-        form: form("/sign-in/code"),
-        mail: Some(form("/sign-in/mail-code")),
-        problem: None,
-        other_account: Some(form("/sign-in/other")),
-    };
-    let wrong = EnterCode {
-        client: None,
-        mail: None,
-        problem: Some(CodeProblem::WrongCode),
-        ..from_app.clone()
-    };
-    let throttled =
-        EnterCode { problem: Some(CodeProblem::TooManyAttempts(45)), ..from_app.clone() };
-    let from_mail = EnterCode { source: CodeSource::Mail(10), ..from_app.clone() };
-    let to_come = EnterCode { source: CodeSource::MailToCome, ..from_app.clone() };
-    vec![
-        sample("enter-code", from_app),
-        sample("enter-code-wrong", wrong),
-        sample("enter-code-throttled", throttled),
-        sample("enter-code-mailed", from_mail),
-        sample("enter-code-to-mail", to_come),
     ]
 }
 
@@ -307,6 +281,7 @@ fn account(cast: &Cast<'_>) -> Vec<Sample> {
             app_row(cast, "Tea House", &["openid", "profile", "offline_access"]),
             app_row(cast, "Notes", &["openid"]),
         ],
+        one_time_passwords: codes::card(None),
         change_password: form("/account/password"),
         sign_out: form("/logout"),
         ..AccountHome::default()
@@ -320,11 +295,16 @@ fn account(cast: &Cast<'_>) -> Vec<Sample> {
         ..home.clone()
     };
     let mut samples = vec![sample("account", home), sample("account-bare", bare.clone())];
+    for one_time_passwords in codes::cards() {
+        let view = AccountHome { one_time_passwords, password_problem: None, ..bare.clone() };
+        samples.push(sample("account-codes", view));
+    }
     for notice in [
         AccountNotice::DeviceSignedOut,
         AccountNotice::SignedOutElsewhere,
         AccountNotice::AccessWithdrawn,
         AccountNotice::PasswordChanged,
+        AccountNotice::OneTimePasswordsOff,
     ] {
         let name = if notice == AccountNotice::PasswordChanged { "account-notice" } else { "" };
         let view = AccountHome { notice: Some(notice), password_problem: None, ..bare.clone() };

@@ -320,6 +320,7 @@ fn every_template_is_a_page_or_part_of_one() {
     let pages: String = [
         "sign_in",
         "code",
+        "one_time_passwords",
         "sign_up",
         "password",
         "consent",

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::gateway_basic::with_edge;
 use crate::harness::{Answer, CHEAP, PASSWORD, SECRET, Server, claims, hex_hash};
+use crate::one_time_passwords::turn_on;
 
 const NONCE: &str = "dcd98b7102dd2f0e8b11d0f600bfb0c0";
 
@@ -65,6 +66,19 @@ async fn a_right_answer_gives_a_token_and_the_key_for_the_next_requests() {
     assert_eq!(answer.json()["refresh_token"], json!(null));
     let key = answer.text("digest_key");
     assert_eq!(key, DigestKey::of("ada", "menshen", PASSWORD).expose());
+}
+
+#[tokio::test]
+async fn who_has_one_time_passwords_on_gives_a_code_as_well() {
+    let server = with_digest().await;
+    let phone = turn_on(&server, &"user-ada".parse().expect("an id")).await;
+    let refused = ask(&server, "ada", PASSWORD).await;
+    assert_eq!(refused.verdict(), "403 insufficient_authorization");
+    assert_eq!(refused.json()["digest_key"], json!(null));
+    let mut form = prove("ada", PASSWORD);
+    form.push(("otp", phone.code(server.now())));
+    let answer = send(&server, &form).await;
+    assert_eq!(claims(&answer.text("access_token"))["amr"], json!(["pwd", "otp"]));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use menshen_token::{Timestamp, UserId};
 
 use crate::database::Tx;
 use crate::database::row::{Cells, as_column};
-use crate::{Result, Store};
+use crate::{Page, Result, Store};
 
 /// The one-time passwords of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,15 @@ impl Store {
             })
         })
         .transpose()
+    }
+
+    /// Who has one-time passwords on, in the order of their ids.
+    pub async fn list_one_time_passwords(&self, page: &Page) -> Result<Vec<UserId>> {
+        let sql = "SELECT user_id FROM one_time_passwords WHERE user_id > $1 \
+            ORDER BY user_id LIMIT $2";
+        let query = sqlx::query(sql).bind(page.after_text()).bind(i64::from(page.limit));
+        let rows = query.fetch_all(self.database.reader()).await?;
+        rows.iter().map(|row| Cells::of(row, "one_time_passwords").parse()).collect()
     }
 
     /// Accepts the code of a step; `false` when one as late was accepted before, or one-time

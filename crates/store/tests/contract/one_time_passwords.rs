@@ -11,7 +11,7 @@ use rstest::rstest;
 use tokio::task::JoinSet;
 
 use crate::database::Kind;
-use crate::scene::{START, Scene, browser_sign_in, bytes};
+use crate::scene::{ALL, START, Scene, browser_sign_in, bytes};
 
 const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -83,7 +83,10 @@ async fn one_time_passwords_are_turned_on_once_and_off(
     let bob = scene.user("bob").await;
     assert_eq!(store.find_one_time_passwords(&bob.id).await.expect("reads"), None);
     assert!(!store.accept_one_time_password(&bob.id, TotpStep(200)).await.expect("judged"));
+    let on = store.list_one_time_passwords(&ALL).await.expect("reads");
+    assert_eq!(on, std::slice::from_ref(&ada.id));
     assert!(store.turn_off_one_time_passwords(&ada.id).await.expect("written"));
+    assert_eq!(store.list_one_time_passwords(&ALL).await.expect("reads"), []);
     assert!(!store.turn_off_one_time_passwords(&ada.id).await.expect("written"));
     assert_eq!(store.find_one_time_passwords(&ada.id).await.expect("reads"), None);
     assert!(!store.use_recovery_code(&ada.id, &codes("a")[0]).await.expect("judged"));

@@ -3,12 +3,12 @@
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use menshen_domain::Session;
+use menshen_domain::{Session, User};
 use menshen_store::{Consent, Page, StoreError};
 use menshen_token::Reason;
 
 use super::owner::{Away, target};
-use super::{apps, devices, password};
+use super::{apps, devices, one_time_passwords, password};
 use crate::app::App;
 use crate::browser::{Held, forget_session};
 use crate::form::Form;
@@ -17,7 +17,7 @@ use crate::oauth::authorize::reply::see_other;
 use crate::oauth::logout;
 use crate::pages::{
     AccountHome, AccountNotice, AppRow, ClientCard, DeviceRow, FormTarget, NewPasswordProblem,
-    SignedOut,
+    OneTimePasswordsCard, SignedOut,
 };
 use crate::sign_in::page::{client_card, person};
 
@@ -65,15 +65,33 @@ fn say_why(visit: &Visit, reason: Reason) -> Response {
     forget_session(&visit.app, chrome.page(StatusCode::OK, &view))
 }
 
-/// The page once more, because the new password was not taken.
+/// The part of the page in which something was not taken, and why.
+pub(super) enum Section {
+    /// A new password.
+    Password(NewPasswordProblem),
+    /// The password for one-time passwords.
+    OneTimePasswords(NewPasswordProblem),
+}
+
+/// The page once more, because a password was not taken.
 pub(super) async fn again(
     visit: &Visit,
     held: &Held,
     status: StatusCode,
-    problem: NewPasswordProblem,
+    section: Section,
 ) -> Result<Response, Away> {
-    let view = AccountHome { password_problem: Some(problem), ..view(visit, held).await? };
+    let mut view = view(visit, held).await?;
+    match section {
+        Section::Password(problem) => view.password_problem = Some(problem),
+        Section::OneTimePasswords(problem) => view.one_time_passwords.problem = Some(problem),
+    }
     Ok(show(visit, status, &view))
+}
+
+/// What somebody is called at the top of a page.
+pub(super) fn called(user: &User) -> String {
+    let person = person(user);
+    person.name.unwrap_or(person.username)
 }
 
 fn show(visit: &Visit, status: StatusCode, view: &AccountHome) -> Response {
@@ -93,10 +111,21 @@ async fn view(visit: &Visit, held: &Held) -> Result<AccountHome, StoreError> {
         devices: device_rows(app, held).await?,
         sign_out_elsewhere: target(devices::ELSEWHERE, held),
         apps: app_rows(app, held).await?,
+        one_time_passwords: one_time_passwords(app, held).await?,
         change_password: target(password::PATH, held),
         password_problem: None,
         // Whoever presses the button here need not be asked whether they mean it.
         sign_out: FormTarget::to(logout::CONFIRM_PATH).carrying("decision", "sign_out"),
+    })
+}
+
+async fn one_time_passwords(app: &App, held: &Held) -> Result<OneTimePasswordsCard, StoreError> {
+    let on = app.store.find_one_time_passwords(&held.user.id).await?;
+    Ok(OneTimePasswordsCard {
+        since: on.as_ref().map(|on| on.turned_on_at),
+        recovery_codes: on.map_or(0, |on| on.recovery_codes),
+        form: target(one_time_passwords::PATH, held),
+        problem: None,
     })
 }
 
@@ -136,11 +165,12 @@ fn card_of(consent: &Consent) -> ClientCard {
     ClientCard { name: consent.client_name.clone(), ..ClientCard::default() }
 }
 
-const NOTICES: [(&str, AccountNotice); 4] = [
+const NOTICES: [(&str, AccountNotice); 5] = [
     ("device", AccountNotice::DeviceSignedOut),
     ("elsewhere", AccountNotice::SignedOutElsewhere),
     ("access", AccountNotice::AccessWithdrawn),
     ("password", AccountNotice::PasswordChanged),
+    ("codes", AccountNotice::OneTimePasswordsOff),
 ];
 
 /// The word for a notice in the address.

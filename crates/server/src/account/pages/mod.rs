@@ -3,5 +3,6 @@
 pub(crate) mod apps;
 pub(crate) mod devices;
 pub(crate) mod home;
+pub(crate) mod one_time_passwords;
 pub(crate) mod owner;
 pub(crate) mod password;

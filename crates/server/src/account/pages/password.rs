@@ -9,10 +9,10 @@ use axum::response::Response;
 use menshen_domain::session::Authentication;
 use menshen_domain::{Secret, User};
 
-use super::home;
+use super::home::{self, Section};
 use super::owner::{Away, asked, done};
 use crate::account::password::{Unchanged, change, flaw};
-use crate::browser::device;
+use crate::browser::{Held, device};
 use crate::oauth::authorize::Visit;
 use crate::pages::{AccountNotice, NewPasswordProblem};
 use crate::revoke::count;
@@ -38,18 +38,18 @@ async fn changed(visit: &Visit, peer: SocketAddr, request: Request) -> Result<Re
     let secret = |name| Secret::new(form.text(name).unwrap_or_default().to_owned());
     let (current, new) = (secret("current_password"), secret("new_password"));
     if let Some(problem) = flaw(&new) {
-        return home::again(visit, &held, StatusCode::BAD_REQUEST, problem).await;
+        return again(visit, &held, StatusCode::BAD_REQUEST, problem).await;
     }
     if current.expose() == new.expose() {
         let problem = NewPasswordProblem::Unchanged;
-        return home::again(visit, &held, StatusCode::BAD_REQUEST, problem).await;
+        return again(visit, &held, StatusCode::BAD_REQUEST, problem).await;
     }
     let address = sender::address(app, peer, &visit.headers);
     match change(app, address, &held.user, current, new).await {
         Ok(ended) => count(&ended),
         Err(unchanged) => {
             let (status, problem) = problem(unchanged)?;
-            return home::again(visit, &held, status, problem).await;
+            return again(visit, &held, status, problem).await;
         }
     }
     // Who they are was proved under the epoch that the change has ended. Should more have been
@@ -64,7 +64,17 @@ async fn changed(visit: &Visit, peer: SocketAddr, request: Request) -> Result<Re
     })
 }
 
-fn problem(unchanged: Unchanged) -> Result<(StatusCode, NewPasswordProblem), Away> {
+async fn again(
+    visit: &Visit,
+    held: &Held,
+    status: StatusCode,
+    problem: NewPasswordProblem,
+) -> Result<Response, Away> {
+    home::again(visit, held, status, Section::Password(problem)).await
+}
+
+/// What a page says of a password that was not taken.
+pub(super) fn problem(unchanged: Unchanged) -> Result<(StatusCode, NewPasswordProblem), Away> {
     match unchanged {
         Unchanged::WrongPassword => {
             Ok((StatusCode::BAD_REQUEST, NewPasswordProblem::CurrentIsWrong))

@@ -64,6 +64,7 @@ async fn code(
         SecurityProfile::Fapi2 => app.config.code_lifetime.min(FAPI_CODE_LIFETIME),
         SecurityProfile::None => app.config.code_lifetime,
     };
+    let insisted_on = request.claims.essential_acr().unwrap_or_default();
     Ok(AuthorizationCode {
         hash: secret.hash(),
         client_id: client.id.clone(),
@@ -77,7 +78,7 @@ async fn code(
         challenge: request.challenge.clone(),
         confirmation: request.confirmation.clone(),
         device: held.session.device.clone(),
-        authentication: held.session.authentication.clone(),
+        authentication: held.session.authentication.clone().stated_as(&insisted_on),
         sign_in_epoch: held.user.sign_in_epoch,
         expires_at: app.now() + lifetime,
     })

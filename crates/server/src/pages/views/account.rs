@@ -3,6 +3,7 @@
 use menshen_token::Timestamp;
 
 use super::client::{ClientCard, Person};
+use super::one_time_passwords::OneTimePasswordsCard;
 use super::password::NewPasswordProblem;
 use super::scope;
 use crate::pages::moment::Moment;
@@ -24,6 +25,8 @@ pub struct AccountHome {
     pub sign_out_elsewhere: FormTarget,
     /// What may use their account.
     pub apps: Vec<AppRow>,
+    /// One-time passwords.
+    pub one_time_passwords: OneTimePasswordsCard,
     /// Changes the password.
     pub change_password: FormTarget,
     /// Why the password form is shown again.
@@ -43,6 +46,8 @@ pub enum AccountNotice {
     AccessWithdrawn,
     /// The password was changed.
     PasswordChanged,
+    /// One-time passwords were turned off.
+    OneTimePasswordsOff,
 }
 
 impl AccountNotice {
@@ -52,6 +57,7 @@ impl AccountNotice {
             Self::SignedOutElsewhere => "notice-signed-out-elsewhere",
             Self::AccessWithdrawn => "notice-access-withdrawn",
             Self::PasswordChanged => "notice-password-changed",
+            Self::OneTimePasswordsOff => "notice-codes-off",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod at_the_app;
 mod at_the_page;
+mod in_the_account;
 mod step_up;
 
 use std::time::Duration;

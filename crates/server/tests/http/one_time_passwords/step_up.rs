@@ -49,6 +49,12 @@ async fn the_code_alone_raises_a_session() {
     assert_ne!(walker.session().map(str::to_owned), before, "the cookie is another one");
     let again = walker.get(&server, &request(&[("acr_values", MFA), ("prompt", "none")])).await;
     assert!(sent(&again).contains_key("code"));
+    let known = json!({ "essential": true, "value": "urn:menshen:acr:password" });
+    let known = json!({ "id_token": { "acr": known } }).to_string();
+    let answer = walker.get(&server, &request(&[("claims", &known)])).await;
+    let tokens = redeem(&server, &sent(&answer)["code"]).await;
+    let id_token = claims(&tokens.text("id_token"));
+    assert_eq!(id_token["acr"], "urn:menshen:acr:password", "what the app insists on");
 }
 
 #[tokio::test]
