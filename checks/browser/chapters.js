@@ -2,6 +2,7 @@
 // Whatever is pressed is named by what it does, so that it is found in every language.
 
 import { strict as assert } from "node:assert";
+import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { personOf, post } from "./place.js";
 
@@ -12,7 +13,7 @@ const ALLOW = "button[value=allow]";
 const MISHAP = "dl.details";
 
 export const chapters = [
-  signIn, signInAgain, accounts, devices, apps, password, television, logout, mishaps,
+  signIn, signInAgain, accounts, devices, apps, password, codes, television, logout, mishaps,
 ];
 
 // Whoever was signed out comes back to their account, is told why, and is asked to sign in.
@@ -183,6 +184,66 @@ async function password(world, promise) {
     const refused = await app.ask(issuer, { grant_type: "refresh_token", refresh_token: refresh });
     assert.equal(refused.reason, "password_changed");
     people.password = "a new one of mine";
+  });
+}
+
+// What an authenticator app shows so many periods from now (RFC 6238).
+function codeOf(secret, later = 0) {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const bits = [...secret].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
+  const tag = createHmac("sha1", key).update(step).digest();
+  const number = tag.readUInt32BE(tag[19] & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+async function codes(world, promise) {
+  const { issuer, app, people, first } = world;
+  const third = await world.visitor("third");
+  const decide = async (decision) => {
+    await first.go(`${issuer}/account`);
+    await first.fill({ password: people.password });
+    await first.press(`button[value=${decision}]`);
+  };
+  let secret;
+  let spare;
+  await promise("a picture sets an app up, and its first code turns it on", async () => {
+    await decide("set_up");
+    await first.sees("set-up-codes", ".qr img");
+    const address = await first.find("a[href^='otpauth:']").getAttribute("href");
+    secret = new URL(address).searchParams.get("secret");
+    await first.send({ code: "wrong" });
+    await first.sees("set-up-codes-wrong", "[role=alert]");
+    await first.send({ code: codeOf(secret) });
+    await first.sees("recovery-codes", ".recovery");
+    spare = await first.find(".recovery li").allInnerTexts();
+    assert.equal(spare.length, 10);
+    await first.go(`${issuer}/account`);
+    await first.sees("account-with-codes", "button[value=turn_off]");
+  });
+  await promise("the code is asked for after the password; a recovery code will do, once", async () => {
+    await third.go(app.begin(issuer));
+    await signInAs(third, people, "ada");
+    await third.sees("enter-code", "#code");
+    await third.send({ code: "wrong" });
+    await third.sees("enter-code-wrong", "[role=alert]");
+    await third.send({ code: spare[0] });
+    const { person } = await app.finish(issuer, third.page.url());
+    assert.equal(person.sub, world.ada);
+  });
+  await promise("who is signed in by the password alone steps up by the code alone", async () => {
+    await first.go(app.begin(issuer, { acr_values: "urn:menshen:acr:mfa" }));
+    await first.sees("step-up", "#code");
+    assert.equal(await first.find("#password").count(), 0);
+    await first.send({ code: codeOf(secret, 1) });
+    await app.finish(issuer, first.page.url());
+  });
+  await promise("it is turned off by the password", async () => {
+    await decide("turn_off");
+    await first.sees("codes-off", "[role=status]");
+    await first.find("button[value=set_up]").waitFor();
   });
 }
 
