@@ -3,14 +3,17 @@
 mod browser;
 mod file;
 mod lifetime;
+mod limits;
 mod pattern;
 mod problem;
 mod rule;
 mod telling;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -18,7 +21,8 @@ use crate::identity::HeaderNames;
 use crate::target::Leniency;
 
 pub use browser::{LoginAt, SessionLifetimes, StoreAt};
-pub use file::{Provider, Tls, Upstream};
+pub use file::{Provider, Tls};
+pub use limits::Limits;
 pub use pattern::{Case, HostPattern, PathPattern};
 pub use problem::Problem;
 pub use rule::{
@@ -26,6 +30,7 @@ pub use rule::{
     Unauthenticated,
 };
 pub use telling::{Assertions, Telling};
+pub use upstream::{HostSent, Protocol, Upstream};
 
 /// Everything that one rules file says.
 #[derive(Clone, Debug)]
@@ -55,8 +60,10 @@ pub struct Config {
     pub sessions: SessionLifetimes,
     /// Where those are kept.
     pub store: StoreAt,
+    /// What one client may cost the reverse proxy.
+    pub limits: Limits,
     /// Services behind the reverse proxy, by name.
-    pub upstreams: BTreeMap<String, Upstream>,
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// In the order of the file; the first that fits decides.
     pub rules: Vec<Rule>,
 }

@@ -4,10 +4,12 @@ mod cors;
 mod limits;
 mod telling;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::browser::cookies;
-use crate::config::{Access, Miss, RateBy, Requirements, Rule, Unauthenticated};
+use crate::config::{Access, Miss, RateBy, Requirements, Rule, Streams, Unauthenticated, Upstream};
 use crate::credentials::{self, Presented};
 use crate::gateway::{Gateway, Rules, Taken};
 use crate::requirements;
@@ -75,6 +77,10 @@ pub struct Allowed {
     /// What is to be added to the answer. Where the service behind says the same, this holds; but
     /// `Vary` and `Set-Cookie` stand beside its own.
     pub answer: HeaderMap,
+    /// The service that the reverse proxy hands the request to.
+    pub upstream: Option<Arc<Upstream>>,
+    /// What becomes of the stream when its session ends.
+    pub streams: Streams,
 }
 
 /// The headers by which frameworks let a client change method or path after the fact.
@@ -123,7 +129,7 @@ impl Gateway {
             return (name, Decision::Preflight(cors::preflight(cors, &method, facts)));
         }
         let decision =
-            match self.judge(rule, facts, &target, request_id).await {
+            match self.judge(&rules, (rule, &target), facts, request_id).await {
                 Ok(allowed) => Decision::Allow(Box::new(allowed)),
                 Err(
                     Refusal::Unauthenticated { .. } | Refusal::InsufficientAuthentication { .. },
@@ -135,12 +141,11 @@ impl Gateway {
 
     async fn judge(
         &self,
-        rule: &Rule,
+        rules: &Rules,
+        (rule, target): (&Rule, &Target),
         facts: &Facts,
-        target: &Target,
         request_id: &str,
     ) -> Result<Allowed, Refusal> {
-        let rules = self.rules();
         let by_subject = rule.rate_limit.is_some_and(|limit| limit.by == RateBy::Subject)
             && matches!(rule.access, Access::Authenticated(_));
         if !by_subject {
@@ -167,8 +172,18 @@ impl Gateway {
             headers.extend(cookies::others(&facts.headers).map(|others| (header::COOKIE, others)));
         }
         let mut answer = cors::with_answer(rule, facts);
-        answer.extend(echo(&rules, request_id));
-        Ok(Allowed { rule: rule.name.clone(), identity, target, headers, withheld, answer })
+        answer.extend(echo(rules, request_id));
+        let upstream = rule.upstream.as_ref().and_then(|name| rules.config.upstreams.get(name));
+        Ok(Allowed {
+            rule: rule.name.clone(),
+            identity,
+            target,
+            headers,
+            withheld,
+            answer,
+            upstream: upstream.cloned(),
+            streams: rule.streams,
+        })
     }
 
     async fn identify(

@@ -16,6 +16,7 @@ use crate::browser::{Browsers, Logins};
 use crate::config::{Config, Miss, Provider};
 use crate::credentials::Conversion;
 use crate::decision::Limits;
+use crate::doors::proxy::LiveStreams;
 use crate::{Entropy, Facts, Signer, Vault, decision};
 
 pub(crate) use telemetry::{Levels, Taken, Telemetry};
@@ -36,6 +37,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     telemetry: Telemetry,
     browsers: OnceLock<Browsers>,
+    live_streams: Arc<LiveStreams>,
 }
 
 /// The rules in force.
@@ -65,6 +67,7 @@ impl Gateway {
             entropy,
             telemetry: Telemetry::new(),
             browsers: OnceLock::new(),
+            live_streams: Arc::default(),
         };
         Self { parts: Arc::new(parts) }
     }
@@ -146,6 +149,11 @@ impl Gateway {
     /// So many random bytes.
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         self.parts.entropy.bytes()
+    }
+
+    /// Requests under way that end with their session. Whoever keeps sessions ends them here too.
+    pub(crate) fn live_streams(&self) -> &Arc<LiveStreams> {
+        &self.parts.live_streams
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -38,6 +38,9 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// The access token as a JWT; `None` when the provider is not ours.
     pub access_token: Option<String>,
+    /// The same token, checked: what tells later whether it has been revoked since.
+    #[serde(skip)]
+    pub verified: Option<Verified>,
 }
 
 impl fmt::Debug for Identity {
@@ -66,6 +69,7 @@ impl Identity {
             authenticated_at: token.auth_time,
             expires_at: token.expires_at,
             access_token: Some(text.to_owned()),
+            verified: Some(verified.clone()),
         }
     }
 }

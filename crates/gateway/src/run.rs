@@ -14,10 +14,11 @@ use menshen_token::Clock;
 use menshen_verifier::BuildError;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::browser::Logins;
 use crate::config::{Assertions, Config, Problem};
+use crate::doors::proxy::{self, Certificates, Proxy};
 use crate::{Entropy, Gateway, KeyError, Signer, Vault, doors};
 
 use reload::Reloading;
@@ -90,6 +91,8 @@ pub struct Running {
     reloading: Reloading,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// Ends streams with their sessions.
+    ends: Option<AbortHandle>,
 }
 
 /// Starts a gateway. It accepts nothing that needs the provider before keys and a first snapshot
@@ -103,6 +106,7 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
     if config.keeps_sessions() && start.vault.is_none() {
         return Err(StartError::MissingVault);
     }
+    let certificates = config.tls.as_ref().map(Certificates::read).transpose()?;
     let (decisions_at, proxy_at) = (config.decisions, config.listen);
     let at_start = config.clone();
     let signer = signer(&config)?;
@@ -115,15 +119,26 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         gateway.welcome_browsers(vault);
     }
     let (stop, stopped) = watch::channel(false);
-    let listener = listen(decisions_at).await?;
-    let decisions = listener.local_addr().map_err(|e| StartError::Listen(decisions_at, e))?;
-    let reloading = Reloading::new(start.rules, given, gateway.clone(), at_start);
-    let tasks = vec![
+    let door = Proxy::new(&gateway, doors::own(&gateway), certificates);
+    door.pools().prepare(&at_start)?;
+    let (listener, decisions) = listen(decisions_at).await?;
+    let reloading = Reloading::new(start.rules, given, Arc::clone(&door), at_start);
+    let mut tasks = vec![
         tokio::spawn(reloading.clone().watch(stopped.clone())),
         tokio::spawn(keep_clean(gateway.clone(), stopped.clone())),
-        tokio::spawn(serve(listener, doors::decisions(&gateway), stopped)),
+        tokio::spawn(serve(listener, doors::decisions(&gateway), stopped.clone())),
     ];
-    Ok(Running { decisions, proxy: proxy_at, gateway, reloading, stop, tasks })
+    let mut proxy = None;
+    if let Some(address) = proxy_at {
+        let (listener, address) = listen(address).await?;
+        proxy = Some(address);
+        tasks.push(tokio::spawn(proxy::listen(door, listener, stopped)));
+    }
+    let ends = gateway.verifier().map(|verifier| {
+        let streams = Arc::clone(gateway.live_streams());
+        tokio::spawn(proxy::end_with_tokens(streams, verifier.clone())).abort_handle()
+    });
+    Ok(Running { decisions, proxy, gateway, reloading, stop, tasks, ends })
 }
 
 fn assemble(
@@ -166,6 +181,9 @@ impl Running {
         for task in self.tasks {
             let _ = task.await;
         }
+        if let Some(ends) = self.ends {
+            ends.abort();
+        }
     }
 }
 
@@ -200,8 +218,11 @@ async fn keep_clean(gateway: Gateway, mut stopped: watch::Receiver<bool>) {
 
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 async fn serve(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {

@@ -26,4 +26,4 @@ pub use menshen_token as token;
 pub use proof::{Presented, Proof};
 pub use rejection::{Rejection, Schemes};
 pub use verified::Verified;
-pub use verifier::Verifier;
+pub use verifier::{Changes, Verifier};

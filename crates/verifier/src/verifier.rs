@@ -113,6 +113,16 @@ impl Verifier {
         }
     }
 
+    /// Whether a revocation that has arrived by now kills a token that was checked before.
+    pub fn is_revoked(&self, verified: &Verified) -> bool {
+        self.shared.rules.load().kills(verified.token())
+    }
+
+    /// Tells whenever the revocations have changed, for whoever holds on to checked tokens.
+    pub fn changes(&self) -> Changes {
+        Changes(self.shared.changes.subscribe())
+    }
+
     /// What the verifier knows about itself, for metrics.
     pub fn status(&self) -> Status {
         let applied = self.shared.applied.load(Ordering::Relaxed);
@@ -185,6 +195,17 @@ impl fmt::Debug for Verifier {
     }
 }
 
+/// Changes of the revocations, as they are applied.
+#[derive(Clone, Debug)]
+pub struct Changes(watch::Receiver<()>);
+
+impl Changes {
+    /// Waits for the next change; several at once count as one. `false` when the verifier is gone.
+    pub async fn next(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+}
+
 /// A token that holds in every way but, perhaps, one.
 #[derive(Debug)]
 pub(crate) enum Checked {
@@ -208,6 +229,7 @@ pub(crate) struct Shared {
     applied: AtomicU64,
     proofs: ProofMemory,
     news: watch::Sender<()>,
+    changes: watch::Sender<()>,
 }
 
 /// Proofs remembered at most; each is good for a minute or two, so this is some hundreds of
@@ -232,12 +254,14 @@ impl Shared {
             applied: AtomicU64::new(NOTHING_APPLIED),
             proofs: ProofMemory::new(PROOF_CAPACITY),
             news: watch::Sender::new(()),
+            changes: watch::Sender::new(()),
         }
     }
 
     pub(crate) fn replace_rules(&self, rules: Arc<RevocationSet>, applied: Option<Seq>) {
         self.rules.store(rules);
         self.applied.store(applied.map_or(NOTHING_APPLIED, |seq| seq.0), Ordering::Relaxed);
+        self.changes.send_replace(());
     }
 
     pub(crate) fn confirm(&self, now: Duration, delay: Duration) {

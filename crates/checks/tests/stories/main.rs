@@ -14,6 +14,7 @@ mod mirrors;
 mod openidconnect;
 mod outages;
 mod parallel_refreshes;
+mod proxies;
 mod races;
 mod secrets;
 mod thieves;

@@ -139,6 +139,7 @@ async fn enter(
         authenticated_at,
         expires_at: ends_at,
         access_token: None,
+        verified: None,
     };
     let held = Held {
         login: provider.login.clone(),

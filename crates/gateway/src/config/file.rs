@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -10,15 +11,15 @@ use ipnet::IpNet;
 use menshen_verifier::Policy;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
-use url::Url;
 
 use super::pattern::Case;
 use super::problem::nearest;
 use super::rule::Streams;
 use super::telling::{Assertions, Telling};
 use super::{
-    Access, Authentication, Config, Cors, HostPattern, Lists, LoginAt, PathPattern, Problem,
-    RateLimit, Requirements, Rule, SessionLifetimes, StoreAt, Unauthenticated, lifetime,
+    Access, Authentication, Config, Cors, HostPattern, Limits, Lists, LoginAt, PathPattern,
+    Problem, RateLimit, Requirements, Rule, SessionLifetimes, StoreAt, Unauthenticated, Upstream,
+    lifetime,
 };
 use crate::identity::HeaderNames;
 use crate::target::Leniency;
@@ -61,20 +62,6 @@ pub struct Provider {
     pub cache_capacity: usize,
 }
 
-/// A service behind the reverse proxy.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    /// Where it is; a path is put before the path of each request.
-    pub url: Url,
-    /// In which form it is told who asks, where its rule says nothing else.
-    #[serde(default)]
-    pub identity: Telling,
-    /// `aud` of the JWTs that are signed for it; its name without it.
-    #[serde(default)]
-    pub audience: Option<String>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -104,6 +91,8 @@ struct File {
     sessions: SessionLifetimes,
     #[serde(default)]
     store: StoreAt,
+    #[serde(default)]
+    limits: Limits,
     #[serde(default, rename = "upstream")]
     upstreams: BTreeMap<String, Upstream>,
     #[serde(default, rename = "rule")]
@@ -212,7 +201,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
         logins: file.logins,
         sessions: file.sessions,
         store: file.store,
-        upstreams: file.upstreams,
+        limits: file.limits,
+        upstreams: file.upstreams.into_iter().map(|(name, of)| (name, Arc::new(of))).collect(),
         rules,
     })
 }

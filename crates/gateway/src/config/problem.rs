@@ -19,12 +19,17 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
-        Self {
-            place: path.display().to_string(),
-            line: String::new(),
-            what: format!("the file cannot be read: {error}"),
-            hint: None,
-        }
+        Self::in_file(path, format!("the file cannot be read: {error}"))
+    }
+
+    /// Something is wrong with a whole file, such as a certificate.
+    pub(crate) fn in_file(path: &Path, what: String) -> Self {
+        Self::elsewhere(&path.display().to_string(), what)
+    }
+
+    /// Something is wrong that no line shows.
+    pub(crate) fn elsewhere(place: &str, what: String) -> Self {
+        Self { place: place.to_owned(), line: String::new(), what, hint: None }
     }
 
     pub(super) fn at(name: &str, text: &str, span: Option<Range<usize>>, what: String) -> Self {

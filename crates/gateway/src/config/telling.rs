@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use super::lifetime;
 
 /// In which form a service behind is told who asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Telling {
     /// By a header for each thing.

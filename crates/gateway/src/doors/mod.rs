@@ -6,6 +6,7 @@ mod ext_authz;
 mod forward_auth;
 mod health;
 mod own;
+pub(crate) mod proxy;
 
 use axum::Router;
 use axum::routing::{any, get};

@@ -31,6 +31,7 @@ fn ada() -> Identity {
         authenticated_at: Some(NOW - Duration::from_mins(5)),
         expires_at: NOW + Duration::from_mins(10),
         access_token: None,
+        verified: None,
     }
 }
 

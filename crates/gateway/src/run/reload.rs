@@ -1,6 +1,7 @@
 //! The rules file is read again when it changes, or when somebody says so.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -8,6 +9,7 @@ use tokio::sync::watch;
 use super::{Given, StartError, logins, signer};
 use crate::Gateway;
 use crate::config::Config;
+use crate::doors::proxy::Proxy;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -16,6 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Reloading {
     rules: PathBuf,
     client_secret: Given,
+    door: Arc<Proxy>,
     gateway: Gateway,
     at_start: Config,
     seen: Option<Seen>,
@@ -28,10 +31,11 @@ impl Reloading {
     pub(super) fn new(
         rules: PathBuf,
         client_secret: Given,
-        gateway: Gateway,
+        door: Arc<Proxy>,
         at_start: Config,
     ) -> Self {
-        let mut reloading = Self { rules, client_secret, gateway, at_start, seen: None };
+        let gateway = door.gateway().clone();
+        let mut reloading = Self { rules, client_secret, door, gateway, at_start, seen: None };
         reloading.seen = reloading.look();
         reloading
     }
@@ -43,6 +47,10 @@ impl Reloading {
         }
         let signer = signer(&config)?;
         let logins = logins(&config, &self.client_secret)?;
+        self.door.pools().prepare(&config)?;
+        if let (Some(certificates), Some(tls)) = (self.door.certificates(), &config.tls) {
+            certificates.reload(tls)?;
+        }
         let needs_start = self.needs_start(&config);
         self.gateway.replace_signer(signer);
         self.gateway.replace_rules(config, logins);
@@ -100,7 +108,6 @@ fn told(needs_start: &[&'static str]) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
 
     use http::Method;
     use menshen_token::SystemClock;
@@ -123,7 +130,8 @@ mod tests {
         let config = Config::read(path).expect("a sound file");
         let clock = Arc::new(SystemClock::new());
         let gateway = Gateway::new(config.clone(), None, clock, Arc::new(SystemEntropy));
-        Reloading::new(path.to_owned(), Given(None), gateway, config)
+        let door = Proxy::new(&gateway, axum::Router::new(), None);
+        Reloading::new(path.to_owned(), Given(None), door, config)
     }
 
     async fn is_open(gateway: &Gateway, target: &str) -> bool {

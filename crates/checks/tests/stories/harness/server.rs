@@ -207,12 +207,7 @@ impl Server {
 
     /// The mebibytes it holds in memory.
     pub(crate) fn memory_mib(&self) -> f64 {
-        let process = self.process.as_ref().expect("it runs").id();
-        let status = std::fs::read_to_string(format!("/proc/{process}/status"));
-        let status = status.expect("Linux tells");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.expect("a number of KiB") / 1_024.0
+        memory_mib(self.process.as_ref().expect("it runs"))
     }
 }
 
@@ -235,7 +230,7 @@ impl Drop for Server {
     }
 }
 
-fn appended(path: &Path) -> File {
+pub(super) fn appended(path: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(path).expect("the folder is ours")
 }
 
@@ -268,4 +263,13 @@ pub(crate) fn program() -> &'static Path {
         assert!(cargo.status().is_ok_and(|status| status.success()), "the program builds");
         profile.join("menshen")
     })
+}
+
+/// The mebibytes that a process holds in memory.
+pub(super) fn memory_mib(process: &Child) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()));
+    let status = status.expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.expect("a number of KiB") / 1_024.0
 }

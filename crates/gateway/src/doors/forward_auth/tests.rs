@@ -284,6 +284,8 @@ fn went_on(withheld: Vec<HeaderName>, more: HeaderMap) -> Response {
         headers,
         withheld,
         answer: HeaderMap::new(),
+        upstream: None,
+        streams: crate::config::Streams::Close,
     };
     caddy::say(Decision::Allow(Box::new(request)), &facts)
 }

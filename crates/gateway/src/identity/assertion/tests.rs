@@ -40,6 +40,7 @@ fn ada() -> Identity {
         authenticated_at: Some(NOW - Duration::from_mins(5)),
         expires_at: NOW + Duration::from_mins(10),
         access_token: Some("secret".to_owned()),
+        verified: None,
     }
 }
 
