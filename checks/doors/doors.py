@@ -8,7 +8,7 @@ import time
 import traceback
 
 import table
-from proxies import DOORS
+from proxies import DOORS, certificate
 from table import Case
 from world import World
 
@@ -35,6 +35,7 @@ class Report:
 def main(menshen, names):
     report, started = Report(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="menshen-doors.") as folder:
+        certificate(pathlib.Path(folder))
         world = World(pathlib.Path(menshen).resolve(), pathlib.Path(folder))
         try:
             run(world, names, report)

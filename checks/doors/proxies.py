@@ -86,7 +86,7 @@ class Proxy(Door):
     name = "proxy"
 
     def start(self, world):
-        return Address(world.ports["proxy"])
+        return Address(world.ports["proxy"], tls=True)
 
 
 def certificate(folder: pathlib.Path):

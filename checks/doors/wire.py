@@ -38,14 +38,14 @@ class Address:
 
     def send(self, request):
         """Sends bytes, and reads everything until the other side closes."""
-        with self.connect() as connection:
-            received = b""
-            try:
+        received = b""
+        try:
+            with self.connect() as connection:
                 connection.sendall(request)
                 while more := connection.recv(65536):
                     received += more
-            except (ConnectionError, TimeoutError, ssl.SSLError):
-                pass  # what came until then is the answer
+        except (ConnectionError, TimeoutError, ssl.SSLError):
+            pass  # what came until then is the answer
         return parse(received)
 
 
