@@ -19,6 +19,10 @@ use crate::{Host, Identity, OWN_PATHS, Refusal, Scheme, Target, requirements};
 /// How long a browser may take to sign in.
 const LOGIN_LIFETIME: Duration = Duration::from_mins(15);
 
+/// A provider is asked for a sign-in that is so much more recent than the rule says: it tells whole
+/// seconds, by its own clock, and the way back takes time.
+const MARGIN: Duration = Duration::from_secs(5);
+
 /// `GET /.menshen/login`: sends the browser to sign in.
 pub(super) async fn begin(call: &Call<'_>) -> Result<Reply, Refusal> {
     if call.facts.scheme == Scheme::Http && !is_loopback(&call.host) {
@@ -42,7 +46,7 @@ pub(super) async fn begin(call: &Call<'_>) -> Result<Reply, Refusal> {
         redirect_uri: callback_address(call),
         verifier: call.secret(),
         nonce: call.secret(),
-        max_age: required.max_age,
+        max_age: required.max_age.map(|age| age.saturating_sub(MARGIN.min(age / 2))),
         return_to: return_to.map_or_else(|| "/".to_owned(), |to| to.to_string()),
     };
     let url = provider
