@@ -27,7 +27,7 @@ pub struct Leniency {
     pub encoded_slashes: bool,
     /// `;` within a segment, as in `/list;sort=up`.
     pub path_parameters: bool,
-    /// A dot at the end of a segment, as in `/terms/etc.`.
+    /// A dot at the end of a segment, as in `/terms/etc.`, or a space at either end.
     pub trailing_dots: bool,
 }
 
@@ -58,8 +58,8 @@ pub enum AmbiguousTarget {
     /// `;`, plain or encoded.
     #[error("the path holds a path parameter")]
     PathParameter,
-    /// A segment that ends with a dot.
-    #[error("a segment of the path ends with a dot")]
+    /// A segment that ends with a dot, or that begins or ends with a space.
+    #[error("a segment of the path ends with a dot or a space, or begins with one")]
     TrailingDot,
 }
 
@@ -134,8 +134,11 @@ fn judge(segment: &str, is_last: bool, leniency: Leniency) -> Result<(), Ambiguo
         let permitted = is_last || leniency.empty_segments;
         return if permitted { Ok(()) } else { Err(AmbiguousTarget::EmptySegment) };
     }
-    let name = segment.split(';').next().unwrap_or_default();
-    if name == "." || name == ".." || segment.split('/').any(|part| part == "." || part == "..") {
+    let is_dots = |part: &str| {
+        let name = part.split(';').next().unwrap_or_default().trim_matches(' ');
+        name == "." || name == ".."
+    };
+    if segment.split('/').any(is_dots) {
         return Err(AmbiguousTarget::DotSegment);
     }
     if !leniency.path_parameters && segment.contains(';') {
@@ -144,7 +147,7 @@ fn judge(segment: &str, is_last: bool, leniency: Leniency) -> Result<(), Ambiguo
     if !leniency.encoded_slashes && segment.contains('/') {
         return Err(AmbiguousTarget::EncodedSlash);
     }
-    if !leniency.trailing_dots && segment.ends_with('.') {
+    if !leniency.trailing_dots && (segment.ends_with(['.', ' ']) || segment.starts_with(' ')) {
         return Err(AmbiguousTarget::TrailingDot);
     }
     Ok(())
@@ -174,9 +177,6 @@ fn decode(part: &str, leniency: Leniency) -> Result<(String, String), AmbiguousT
         if value < 0x20 || value == 0x7f || value == b'\\' {
             return Err(AmbiguousTarget::HiddenCharacter);
         }
-        if value == b'%' && hexadecimal(bytes, at + 3).is_some() {
-            return Err(AmbiguousTarget::Encoding);
-        }
         if value == b'/' && !leniency.encoded_slashes {
             return Err(AmbiguousTarget::EncodedSlash);
         }
@@ -188,6 +188,10 @@ fn decode(part: &str, leniency: Leniency) -> Result<(String, String), AmbiguousT
             let _ = write!(canonical, "%{value:02X}");
         }
         at += 3;
+    }
+    let twice = |at: usize| decoded[at] == b'%' && hexadecimal(&decoded, at + 1).is_some();
+    if (0..decoded.len()).any(twice) {
+        return Err(AmbiguousTarget::Encoding);
     }
     let decoded = String::from_utf8(decoded).map_err(|_| AmbiguousTarget::HiddenCharacter)?;
     Ok((decoded, canonical))

@@ -1,5 +1,8 @@
 //! What is read, and everything that is not.
 
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
 
 fn read(text: &str) -> Result<String, AmbiguousTarget> {
@@ -36,6 +39,7 @@ fn what_two_servers_could_read_differently_is_refused() {
         ("/a%4", AmbiguousTarget::Encoding),
         ("/a%+4", AmbiguousTarget::Encoding),
         ("/%252e%252e/admin", AmbiguousTarget::Encoding),
+        ("/%25%32%65%252%65/admin", AmbiguousTarget::Encoding),
         ("/a%00", AmbiguousTarget::HiddenCharacter),
         ("/a%0d%0ab", AmbiguousTarget::HiddenCharacter),
         ("/a\\b", AmbiguousTarget::HiddenCharacter),
@@ -55,6 +59,9 @@ fn what_two_servers_could_read_differently_is_refused() {
         ("/admin%3Bx", AmbiguousTarget::PathParameter),
         ("/admin.", AmbiguousTarget::TrailingDot),
         ("/admin%2e", AmbiguousTarget::TrailingDot),
+        ("/admin%20", AmbiguousTarget::TrailingDot),
+        ("/%20admin", AmbiguousTarget::TrailingDot),
+        ("/..%20/admin", AmbiguousTarget::DotSegment),
     ];
     for (text, expected) in cases {
         assert_eq!(read(text), Err(expected), "{text}");
@@ -73,7 +80,91 @@ fn leniency_never_reaches_dot_segments() {
     for text in ["/a//b", "/a%2Fb", "/a;b", "/a."] {
         assert!(Target::parse(text, lenient).is_ok(), "{text}");
     }
-    for text in ["/a/..", "/a/..;b/c", "/..%2Fadmin", "/a%2F..", "/a%2F%2e%2e%2fb", "/a%5c.."] {
+    for text in [
+        "/a/..",
+        "/a/..;b/c",
+        "/..%2Fadmin",
+        "/a%2F..",
+        "/a%2F%2e%2e%2fb",
+        "/a%2F..;b/c",
+        "/a/..%20/b",
+        "/a%5c..",
+    ] {
         assert!(Target::parse(text, lenient).is_err(), "{text}");
+    }
+}
+
+/// What some server does to a path before it looks for what is there.
+type Habit = fn(&str) -> String;
+
+const HABITS: [Habit; 8] = [
+    decoded,
+    |path| decoded(&decoded(path)),
+    |path| path.replace('\\', "/"),
+    |path| of_segments(path.split('/').map(|part| part.split(';').next().unwrap_or_default())),
+    |path| of_segments(path.split('/').map(|part| part.trim_end_matches(['.', ' ']))),
+    |path| of_segments(path.split('/').map(|part| part.trim_matches(' '))),
+    |path| path.split('\0').next().unwrap_or_default().to_owned(),
+    |path| {
+        let mut kept: Vec<&str> = Vec::new();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." => drop(kept.pop()),
+                part => kept.push(part),
+            }
+        }
+        kept.join("/")
+    },
+];
+
+fn decoded(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let value = Some(bytes[at]).filter(|byte| *byte == b'%');
+        let value = value.and_then(|_| hexadecimal(bytes, at + 1));
+        found.push(value.unwrap_or(bytes[at]));
+        at += if value.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&found).into_owned()
+}
+
+fn of_segments<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// As a server does that merges slashes.
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty()).collect()
+}
+
+const ATOMS: [&str; 30] = [
+    "/", "/", "/", "a", "b", ".", "..", ";", ";x=1", "\\", "%2e", "%2E", "%2f", "%5c", "%3b",
+    "%25", "%252e", "%32", "%65", "2e", "2f", "5c", "%00", "%20", "%c3%a4", "%7e", "+", "~", "%",
+    "@",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn every_server_reads_what_we_read(
+        atoms in prop::collection::vec(select(&ATOMS), 0..9),
+        habits in prop::collection::vec(select(&HABITS), 0..5),
+    ) {
+        let text = format!("/{}", atoms.concat());
+        if let Ok(target) = Target::parse(&text, Leniency::default()) {
+            for sent in [text.as_str(), target.path()] {
+                let mut path = decoded(sent);
+                for habit in &habits {
+                    path = habit(&path);
+                }
+                prop_assert_eq!(segments(&path), target.segments(), "{}", sent);
+            }
+            // What goes upstream is read as what came in.
+            prop_assert_eq!(Target::parse(target.path(), Leniency::default()), Ok(target.clone()));
+        }
     }
 }
