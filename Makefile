@@ -32,7 +32,7 @@ guides: toolchain ## follow every guide as it is written, with a server and a br
 interop: toolchain ## clients that others wrote sign in and out, from four languages
 	scripts/interop $(ARGS)
 
-doors: toolchain ## nginx, Caddy and our own proxy in front of a service, one table of promises for all
+doors: toolchain ## nginx, Caddy, Envoy and our own proxy in front of a service, one table of promises for all
 	scripts/doors $(ARGS)
 
 crash: toolchain ## kill the server a hundred times under load, and look for what it forgot

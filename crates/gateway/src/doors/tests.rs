@@ -1,13 +1,15 @@
 //! Same request, same moment: every door says what [`crate::Gateway::decide`] says.
 
 mod conventions;
+mod envoy;
+mod subrequests;
 mod world;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, COOKIE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -25,8 +27,16 @@ enum Outcome {
 }
 
 impl Outcome {
+    /// Some proxies send a header without a value, some leave it out; some put cookies on one line.
     fn goes_on(headers: &HeaderMap) -> Self {
-        Self::GoesOn(lines(headers, |name| name != "x-request-id"))
+        let mut headers = headers.clone();
+        let cookies: Vec<&[u8]> =
+            headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let cookies = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).expect("a value");
+        headers.insert(COOKIE, cookies);
+        let mut lines = lines(&headers, |name| name != "x-request-id");
+        lines.retain(|(_, value)| !value.is_empty());
+        Self::GoesOn(lines)
     }
 
     /// How a body is worded and for how long it is kept is up to the door.
@@ -239,9 +249,15 @@ fn requirements() -> impl Strategy<Value = String> {
         "max_age = \"5m\"",
         "unauthenticated = \"login\"",
     ];
+    let told = select(&[
+        "",
+        "forward_credentials = true",
+        "identity = \"none\"",
+        "identity = \"access_token\"",
+    ]);
     let always = "authenticate = [\"bearer\"]\naudiences = [\"https://api.example\"]\n";
-    subsequence(required, 0..=5)
-        .prop_map(move |required| format!("{always}{}", required.join("\n")))
+    (subsequence(required, 0..=5), told)
+        .prop_map(move |(required, told)| format!("{always}{told}\n{}", required.join("\n")))
 }
 
 fn target() -> impl Strategy<Value = String> {
@@ -284,6 +300,8 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
         ("x-http-method", "DELETE"),
         ("x-forwarded-proto", "https"),
         ("x-envoy-auth-headers-to-remove", "authorization"),
+        ("x-forwarded-uri", "/open/a"),
+        ("x-menshen-status", "200"),
         ("x-menshen-client-address", "127.0.0.1"),
         ("sec-fetch-mode", "navigate"),
         ("accept", "text/html"),

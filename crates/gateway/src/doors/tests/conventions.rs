@@ -1,18 +1,14 @@
-//! Each door asked as its proxy asks, and its answer done as its proxy does.
+//! Each door, asked as its proxy asks and understood as its proxy understands, and the one list of
+//! what the protocols cannot say.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::envoy::service::auth::v3 as auth;
-use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
-use tower::ServiceExt as _;
-
 use super::Outcome;
+use super::envoy::{self, Lines};
+use super::subrequests::{
+    self, on_one_line, refuses_spellings, with_absolute_address, without_preflights,
+};
 use crate::{Facts, Gateway};
 
 type Asking = Pin<Box<dyn Future<Output = Outcome>>>;
@@ -26,161 +22,42 @@ pub(super) struct Door {
     pub(super) forced: fn(Outcome, &Gateway, &Facts) -> Outcome,
 }
 
-pub(super) fn doors() -> [Door; 3] {
-    let as_meant = |meant, _: &Gateway, _: &Facts| meant;
+pub(super) fn doors() -> [Door; 6] {
     [
         Door {
             name: "ext_authz over gRPC",
-            ask: |gateway, facts| Box::pin(over_grpc(gateway, facts, Lines::Raw)),
-            forced: as_meant,
+            ask: |gateway, facts| Box::pin(envoy::over_grpc(gateway, facts, Lines::Raw)),
+            forced: |meant, _, _| meant,
         },
         Door {
             name: "ext_authz over gRPC without raw headers",
-            ask: |gateway, facts| Box::pin(over_grpc(gateway, facts, Lines::Joined)),
-            forced: as_meant,
+            ask: |gateway, facts| Box::pin(envoy::over_grpc(gateway, facts, Lines::Joined)),
+            forced: |meant, _, _| meant,
         },
         Door {
             name: "ext_authz over HTTP",
-            ask: |gateway, facts| Box::pin(over_http(gateway, facts)),
-            forced: as_meant,
+            ask: |gateway, facts| Box::pin(envoy::over_http(gateway, facts)),
+            forced: |meant, _, _| meant,
+        },
+        Door {
+            name: "nginx",
+            ask: |gateway, facts| Box::pin(subrequests::nginx(gateway, facts)),
+            forced: |meant, gateway, facts| on_one_line(refuses_spellings(meant, gateway, facts)),
+        },
+        Door {
+            name: "Traefik",
+            ask: |gateway, facts| Box::pin(subrequests::traefik(gateway, facts)),
+            forced: |meant, gateway, facts| {
+                let meant = with_absolute_address(without_preflights(meant), facts);
+                refuses_spellings(meant, gateway, facts)
+            },
+        },
+        Door {
+            name: "Caddy",
+            ask: |gateway, facts| Box::pin(subrequests::caddy(gateway, facts)),
+            forced: |meant, gateway, facts| {
+                refuses_spellings(without_preflights(meant), gateway, facts)
+            },
         },
     ]
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lines {
-    Raw,
-    Joined,
-}
-
-/// Envoy joins lines of `Authorization` whatever it is told.
-fn authorization_joined(headers: &HeaderMap) -> HeaderMap {
-    let mut sent = headers.clone();
-    let lines: Vec<&[u8]> =
-        headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes).collect();
-    if lines.len() > 1 {
-        let joined = HeaderValue::from_bytes(&lines.join(&b',')).expect("a value");
-        sent.insert(header::AUTHORIZATION, joined);
-    }
-    sent
-}
-
-async fn over_grpc(gateway: Gateway, facts: Facts, form: Lines) -> Outcome {
-    let router = crate::doors::decisions(&gateway);
-    let service = router.map_request(|request: Request<tonic::body::Body>| request.map(Body::new));
-    let mut client = AuthorizationClient::new(service);
-    let response = client.check(check_request(&facts, form)).await.expect("an answer");
-    let response = response.into_inner();
-    let code = response.status.expect("a status").code;
-    match response.http_response.expect("an HTTP response") {
-        auth::check_response::HttpResponse::OkResponse(ok) => {
-            assert_eq!(code, 0);
-            let mut headers = facts.headers;
-            mutate(&mut headers, ok.headers);
-            for name in ok.headers_to_remove {
-                headers.remove(name);
-            }
-            Outcome::goes_on(&headers)
-        }
-        auth::check_response::HttpResponse::DeniedResponse(denied) => {
-            assert_ne!(code, 0);
-            let mut headers = HeaderMap::new();
-            mutate(&mut headers, denied.headers);
-            let status = denied.status.expect("a status").code;
-            Outcome::answered(u16::try_from(status).expect("a status"), &headers)
-        }
-        auth::check_response::HttpResponse::ErrorResponse(_) => panic!("no error is an answer"),
-    }
-}
-
-fn check_request(facts: &Facts, form: Lines) -> auth::CheckRequest {
-    let socket = core::SocketAddress { address: facts.address.to_string(), ..Default::default() };
-    let address = core::Address { address: Some(core::address::Address::SocketAddress(socket)) };
-    let mut http = auth::attribute_context::HttpRequest {
-        method: facts.method.to_string(),
-        path: facts.target.clone(),
-        host: facts.host.clone(),
-        scheme: facts.scheme.as_str().to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
-        ..Default::default()
-    };
-    let mut lines = vec![(":path".to_owned(), facts.target.clone().into_bytes())];
-    for (name, value) in &authorization_joined(&facts.headers) {
-        lines.push((name.to_string(), value.as_bytes().to_vec()));
-    }
-    if form == Lines::Joined {
-        for (name, value) in lines {
-            let value = String::from_utf8_lossy(&value).into_owned();
-            let joined = http.headers.entry(name);
-            joined
-                .and_modify(|joined: &mut String| {
-                    joined.push(',');
-                    joined.push_str(&value);
-                })
-                .or_insert(value);
-        }
-    } else {
-        let line = |(key, raw_value)| core::HeaderValue { key, raw_value, ..Default::default() };
-        let headers = lines.into_iter().map(line).collect();
-        http.header_map = Some(core::HeaderMap { headers });
-    }
-    let request = auth::attribute_context::Request { http: Some(http), ..Default::default() };
-    let peer = auth::attribute_context::Peer { address: Some(address), ..Default::default() };
-    let attributes =
-        auth::AttributeContext { source: Some(peer), request: Some(request), ..Default::default() };
-    auth::CheckRequest { attributes: Some(attributes) }
-}
-
-fn mutate(headers: &mut HeaderMap, options: Vec<core::HeaderValueOption>) {
-    for option in options {
-        let overwrites = option.append_action
-            == i32::from(core::header_value_option::HeaderAppendAction::OverwriteIfExistsOrAdd);
-        let header = option.header.expect("a header");
-        if header.key.starts_with(':') {
-            continue;
-        }
-        let name: HeaderName = header.key.parse().expect("a name");
-        let value = HeaderValue::from_str(&header.value).expect("a value");
-        if overwrites {
-            headers.insert(name, value);
-        } else {
-            headers.append(name, value);
-        }
-    }
-}
-
-async fn over_http(gateway: Gateway, facts: Facts) -> Outcome {
-    let asked = Request::builder()
-        .method(facts.method.clone())
-        .uri(format!("/ext-authz{}", facts.target))
-        .body(Body::empty());
-    // What cannot stand in a request line is refused before it reaches any door; Envoy does so with
-    // fragments by itself.
-    let Some(mut asked) = asked.ok().filter(|_| !facts.target.contains('#')) else {
-        return Outcome::Answered(400, Vec::new());
-    };
-    *asked.headers_mut() = authorization_joined(&facts.headers);
-    let mut set = |name: &'static str, value: &str| {
-        asked.headers_mut().insert(name, HeaderValue::from_str(value).expect("a value"));
-    };
-    set("host", &facts.host);
-    set("content-length", "0");
-    set("x-menshen-client-address", &facts.address.to_string());
-    set("x-menshen-client-scheme", facts.scheme.as_str());
-    asked.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
-    let router = crate::doors::decisions(&gateway);
-    let answer = router.oneshot(asked).await.expect("an answer");
-    if answer.status() != 200 {
-        return Outcome::answered(answer.status().as_u16(), answer.headers());
-    }
-    let mut headers = facts.headers;
-    for name in gateway.rules().config.identity.all() {
-        headers.insert(name.clone(), answer.headers()[name].clone());
-    }
-    let removed = answer.headers().get("x-envoy-auth-headers-to-remove");
-    let removed = removed.map(|value| value.to_str().expect("names")).unwrap_or_default();
-    for name in removed.split(',').filter(|name| !name.is_empty()) {
-        headers.remove(name);
-    }
-    Outcome::goes_on(&headers)
 }
