@@ -6,6 +6,7 @@ mod lifetime;
 mod limits;
 mod pattern;
 mod problem;
+mod redis;
 mod rule;
 mod telling;
 mod upstream;
@@ -25,6 +26,7 @@ pub use file::{Provider, Tls};
 pub use limits::Limits;
 pub use pattern::{Case, HostPattern, PathPattern};
 pub use problem::Problem;
+pub use redis::{Redis, RedisUrl, RevocationSource};
 pub use rule::{
     Access, Authentication, Cors, Lists, Miss, RateBy, RateLimit, Requirements, Rule, Streams,
     Unauthenticated,
@@ -45,6 +47,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// The Menshen that issues the tokens; `None` when every rule is public or denies.
     pub provider: Option<Provider>,
+    /// The Redis that revocations are read from, when they are.
+    pub redis: Option<Redis>,
     /// What the headers are called that tell services behind who asks.
     pub identity: HeaderNames,
     /// The JWTs for services behind; `None` when no rule and no upstream has them.

@@ -1,5 +1,7 @@
 //! The gateway: rules that can be exchanged, and what is needed to judge by them.
 
+mod liveness;
+mod mirror;
 mod telemetry;
 
 use std::fmt;
@@ -19,6 +21,9 @@ use crate::decision::Limits;
 use crate::doors::proxy::LiveStreams;
 use crate::{Entropy, Facts, Signer, Vault, decision};
 
+use liveness::KnownAlive;
+
+pub(crate) use mirror::Mirror;
 pub(crate) use telemetry::{Levels, Taken, Telemetry};
 
 /// The gateway. Cheap to clone.
@@ -33,6 +38,9 @@ struct Parts {
     verifier: Option<Verifier>,
     /// Set once, when there is a provider to ask.
     conversion: OnceLock<Conversion>,
+    /// Set once, when revocations are read there.
+    mirror: OnceLock<Mirror>,
+    known_alive: KnownAlive,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     telemetry: Telemetry,
@@ -63,6 +71,8 @@ impl Gateway {
             signer: ArcSwapOption::empty(),
             verifier,
             conversion: OnceLock::new(),
+            mirror: OnceLock::new(),
+            known_alive: KnownAlive::default(),
             clock,
             entropy,
             telemetry: Telemetry::new(),
@@ -154,6 +164,20 @@ impl Gateway {
     /// Requests under way that end with their session. Whoever keeps sessions ends them here too.
     pub(crate) fn live_streams(&self) -> &Arc<LiveStreams> {
         &self.parts.live_streams
+    }
+
+    /// Has revocations read in a mirror, from now on.
+    pub(crate) fn read_from(&self, mirror: Mirror) {
+        // Only the start sets it.
+        let _ = self.parts.mirror.set(mirror);
+    }
+
+    pub(crate) fn mirror(&self) -> Option<&Mirror> {
+        self.parts.mirror.get()
+    }
+
+    pub(crate) fn known_alive(&self) -> &KnownAlive {
+        &self.parts.known_alive
     }
 
     pub(crate) fn now(&self) -> Timestamp {

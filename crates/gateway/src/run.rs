@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use crate::browser::Logins;
 use crate::config::{Assertions, Config, Problem};
 use crate::doors::proxy::{self, Certificates, Proxy};
+use crate::gateway::Mirror;
 use crate::{Entropy, Gateway, KeyError, Signer, Vault, doors};
 
 use reload::Reloading;
@@ -75,6 +76,9 @@ pub enum StartError {
     /// A rule is about sessions of browsers or tickets, and there is no place to keep them.
     #[error("there is no place to keep sessions of browsers or tickets")]
     MissingVault,
+    /// The Redis with the revocations cannot be asked for anything.
+    #[error("cannot use the Redis with the revocations")]
+    Redis(#[source] redis::RedisError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] std::io::Error),
@@ -128,6 +132,9 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         tokio::spawn(keep_clean(gateway.clone(), stopped.clone())),
         tokio::spawn(serve(listener, doors::decisions(&gateway), stopped.clone())),
     ];
+    if let (Some(mirror), Some(verifier)) = (gateway.mirror(), gateway.verifier()) {
+        tasks.push(tokio::spawn(mirror.clone().watch(verifier.clone(), stop.subscribe())));
+    }
     let mut proxy = None;
     if let Some(address) = proxy_at {
         let (listener, address) = listen(address).await?;
@@ -152,7 +159,11 @@ fn assemble(
     };
     let secret = provider::secret(&provider, client_secret)?;
     let verifier = provider::verifier(&provider, &secret, &clock)?;
+    let mirror = Mirror::of(&config).map_err(StartError::Redis)?;
     let gateway = Gateway::new(config, Some(verifier), clock, entropy);
+    if let Some(mirror) = mirror {
+        gateway.read_from(mirror);
+    }
     gateway.convert_by(provider::client(&provider)?, &provider, &secret);
     Ok(gateway)
 }

@@ -21,6 +21,7 @@ pub struct VerifierBuilder {
     issuer: String,
     audience: Vec<String>,
     any_audience: bool,
+    follows_feed: bool,
     credentials: Option<Credentials>,
     name: Option<String>,
     root_certificates: Vec<Vec<u8>>,
@@ -69,6 +70,7 @@ impl VerifierBuilder {
             issuer,
             audience: Vec::new(),
             any_audience: false,
+            follows_feed: true,
             credentials: None,
             name: None,
             root_certificates: Vec::new(),
@@ -94,6 +96,14 @@ impl VerifierBuilder {
     #[must_use]
     pub fn any_audience(mut self) -> Self {
         self.any_audience = true;
+        self
+    }
+
+    /// Follows no feed: only [`Verifier::admit_by`] accepts anything, by rules that are kept
+    /// elsewhere.
+    #[must_use]
+    pub fn without_feed(mut self) -> Self {
+        self.follows_feed = false;
         self
     }
 
@@ -191,20 +201,21 @@ impl VerifierBuilder {
         let issuer_name = self.issuer.clone();
         let (name, clock) = (self.name.clone(), Arc::clone(&self.clock));
         let issuer = Arc::new(Issuer::new(http, &self.issuer, credentials, name, clock));
+        let follows_feed = self.follows_feed;
         let shared = Arc::new(self.into_shared());
-
-        let follower = Follower::new(Arc::clone(&shared), Arc::clone(&issuer));
-        let acknowledging = follower::acknowledge(Arc::clone(&issuer), follower.acknowledgments());
         let (keys_shared, keys_issuer) = (Arc::clone(&shared), Arc::clone(&issuer));
         let fetching = async move {
             let arrived = || keys_shared.tell();
             keys_shared.keys.run(&keys_issuer, &issuer_name, arrived).await;
         };
-        let tasks = vec![
-            runtime.spawn(fetching).abort_handle(),
-            runtime.spawn(acknowledging).abort_handle(),
-            runtime.spawn(follower.run()).abort_handle(),
-        ];
+        let mut tasks = vec![runtime.spawn(fetching).abort_handle()];
+        if follows_feed {
+            let follower = Follower::new(Arc::clone(&shared), Arc::clone(&issuer));
+            let acknowledging =
+                follower::acknowledge(Arc::clone(&issuer), follower.acknowledgments());
+            tasks.push(runtime.spawn(acknowledging).abort_handle());
+            tasks.push(runtime.spawn(follower.run()).abort_handle());
+        }
         Ok(Verifier::new(shared, Some(issuer), tasks))
     }
 
@@ -215,7 +226,10 @@ impl VerifierBuilder {
             leeway: self.leeway,
         };
         let keys = KeyCache::new(self.cache_capacity, self.key_cooldown);
-        Shared::new(self.clock, expected, self.policy, Freshness::new(self.max_staleness), keys)
+        let freshness = Freshness::new(self.max_staleness);
+        let mut shared = Shared::new(self.clock, expected, self.policy, freshness, keys);
+        shared.holds_rules = self.follows_feed;
+        shared
     }
 
     fn http_client(&self) -> Result<reqwest::Client, BuildError> {

@@ -115,11 +115,16 @@ impl Freshness {
 
     /// Whether the rules are good enough to accept a token on.
     pub(crate) fn suffices(&self, policy: Policy, now: Duration) -> bool {
+        self.permits(policy, self.age(now))
+    }
+
+    /// Whether rules of this age are.
+    pub(crate) fn permits(&self, policy: Policy, age: Option<Duration>) -> bool {
         let allowance = match policy {
             Policy::AllowFor(allowance) => allowance,
             Policy::Introspect | Policy::Refuse => Duration::ZERO,
         };
-        self.age(now).is_some_and(|age| age <= self.max_staleness.saturating_add(allowance))
+        age.is_some_and(|age| age <= self.max_staleness.saturating_add(allowance))
     }
 }
 

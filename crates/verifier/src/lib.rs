@@ -8,6 +8,7 @@ mod key_cache;
 mod layer;
 mod proof;
 mod rejection;
+mod revocations;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod token_cache;
@@ -25,5 +26,6 @@ pub use layer::{
 pub use menshen_token as token;
 pub use proof::{Presented, Proof};
 pub use rejection::{Rejection, Schemes};
+pub use revocations::{Found, Revocations};
 pub use verified::Verified;
 pub use verifier::{Changes, Verifier};

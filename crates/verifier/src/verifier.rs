@@ -146,7 +146,8 @@ impl Verifier {
     ) -> Result<Checked, Rejection> {
         let shared = &*self.shared;
         // Read before the rules: rules that arrive in between are newer than this says.
-        let suffices = shared.freshness.suffices(policy, shared.clock.monotonic());
+        let suffices =
+            shared.holds_rules && shared.freshness.suffices(policy, shared.clock.monotonic());
         let token = shared.genuine(presented.token).map_err(|rejection| match rejection {
             // While we are cut off, a key may have been published that we could not fetch.
             Rejection::UnknownKey if !suffices => Rejection::Stale,
@@ -155,20 +156,12 @@ impl Verifier {
         if shared.rules.load().kills(&token) {
             return Err(Rejection::Revoked);
         }
-        match (&token.confirmation, presented.proof) {
-            (None, None) => {}
-            (Some(_), None) => return Err(Rejection::ProofMissing),
-            (None, Some(_)) => return Err(Rejection::WrongProof),
-            (Some(bound_to), Some(proof)) => {
-                shared.proofs.judge(bound_to, proof, shared.clock.now())?;
-            }
-        }
-        let verified = Verified::new(token);
-        Ok(match (suffices, policy) {
-            (true, _) => Checked::Proven(verified),
-            (false, Policy::Introspect) => Checked::Unproven(verified),
-            (false, Policy::Refuse | Policy::AllowFor(_)) => return Err(Rejection::Stale),
-        })
+        shared.possessed(&token, presented)?;
+        Checked::of(Verified::new(token), suffices, policy)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(crate) async fn ask(&self, token: &str, verified: Verified) -> Result<Verified, Rejection> {
@@ -177,7 +170,7 @@ impl Verifier {
             Ok(true) => Ok(verified),
             Ok(false) => Err(Rejection::Revoked),
             Err(error) => {
-                tracing::warn!(error = %error, "could not introspect while the feed is silent");
+                tracing::warn!(error = %error, "could not ask the issuer about a token");
                 Err(Rejection::Stale)
             }
         }
@@ -215,6 +208,21 @@ pub(crate) enum Checked {
     Unproven(Verified),
 }
 
+impl Checked {
+    /// What a token is that no rule kills, by rules that suffice or do not.
+    pub(crate) fn of(
+        verified: Verified,
+        suffices: bool,
+        policy: Policy,
+    ) -> Result<Self, Rejection> {
+        match (suffices, policy) {
+            (true, _) => Ok(Self::Proven(verified)),
+            (false, Policy::Introspect) => Ok(Self::Unproven(verified)),
+            (false, Policy::Refuse | Policy::AllowFor(_)) => Err(Rejection::Stale),
+        }
+    }
+}
+
 const NOTHING_APPLIED: u64 = u64::MAX;
 
 /// What requests read and the background tasks write.
@@ -228,6 +236,8 @@ pub(crate) struct Shared {
     rules: ArcSwap<RevocationSet>,
     applied: AtomicU64,
     proofs: ProofMemory,
+    /// Whether the rules are ours; otherwise they are asked for, token by token.
+    pub(crate) holds_rules: bool,
     news: watch::Sender<()>,
     changes: watch::Sender<()>,
 }
@@ -253,6 +263,7 @@ impl Shared {
             rules: ArcSwap::default(),
             applied: AtomicU64::new(NOTHING_APPLIED),
             proofs: ProofMemory::new(PROOF_CAPACITY),
+            holds_rules: true,
             news: watch::Sender::new(()),
             changes: watch::Sender::new(()),
         }
@@ -274,8 +285,22 @@ impl Shared {
         self.news.send_replace(());
     }
 
+    /// Whether whoever presents a token holds the key that it is bound to, if it is.
+    pub(crate) fn possessed(
+        &self,
+        token: &AccessToken,
+        presented: Presented<'_>,
+    ) -> Result<(), Rejection> {
+        match (&token.confirmation, presented.proof) {
+            (None, None) => Ok(()),
+            (Some(_), None) => Err(Rejection::ProofMissing),
+            (None, Some(_)) => Err(Rejection::WrongProof),
+            (Some(bound_to), Some(proof)) => self.proofs.judge(bound_to, proof, self.clock.now()),
+        }
+    }
+
     /// Everything about a token but revocation, possession and freshness.
-    fn genuine(&self, text: &str) -> Result<Arc<AccessToken>, Rejection> {
+    pub(crate) fn genuine(&self, text: &str) -> Result<Arc<AccessToken>, Rejection> {
         let ring = self.keys.ring();
         // Without keys the fault is ours, whatever the token is.
         let ring = ring.as_ref().ok_or(Rejection::Stale)?;

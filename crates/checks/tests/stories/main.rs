@@ -10,6 +10,7 @@ mod guessing;
 mod hostile_input;
 mod logouts;
 mod lost_answers;
+mod mirrored_gateways;
 mod mirrors;
 mod openidconnect;
 mod outages;

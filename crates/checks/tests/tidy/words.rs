@@ -176,6 +176,22 @@ fn has_one_way_out(tree: &Tree) -> Vec<String> {
     found
 }
 
+#[test]
+fn a_gateway_asks_after_the_life_of_tokens_in_one_place() {
+    let slip = "let token = verifier.admit(presented, required.when_stale).await?;";
+    hold(admits_in_one_place, &[&[("crates/gateway/src/credentials/bearer.rs", slip)]]);
+}
+
+/// A token that is admitted past that place is not held to the lists of its rule.
+fn admits_in_one_place(tree: &Tree) -> Vec<String> {
+    let elsewhere = tree.rust().filter(|file| {
+        file.path.starts_with("crates/gateway/src/") && !file.path.ends_with("/liveness.rs")
+    });
+    let calls = ["verifier.admit(", "verifier.admit_by(", ".verify_presented("];
+    let offends = |line: &str| calls.iter().any(|call| line.contains(call));
+    each_line(elsewhere, offends, "asks the verifier by itself; call Gateway::admit")
+}
+
 fn code_lines(file: &File) -> impl Iterator<Item = (usize, &str)> {
     file.shipped_lines().filter(|(_, line)| !line.trim_start().starts_with("//"))
 }

@@ -40,13 +40,12 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Reply, Refusal> {
 pub(super) async fn post(call: &Call<'_>) -> Result<Reply, Refusal> {
     let required = call.first_requirements().ok_or(Refusal::NoRule)?;
     let refused = |reason| unauthenticated(required, reason);
-    let verifier = call.gateway.verifier().ok_or(Refusal::Unavailable)?;
     let facts = call.facts;
     let presented =
         Presented::from_headers(&facts.headers, &facts.method, None).map_err(refused)?;
     // A token that is bound to a key is refused: a cookie proves no possession of it.
     let token = Presented::bearer(presented.token);
-    let checked = verifier.admit(token, required.when_stale).await.map_err(refused)?;
+    let checked = call.gateway.admit(token, required).await.map_err(refused)?;
     let own = call.rules.logins.of(None).ok_or(Refusal::Unavailable)?;
     let meant = &checked.token().audience;
     let mut accepted = call.all_requirements();

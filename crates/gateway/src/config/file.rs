@@ -18,8 +18,8 @@ use super::rule::Streams;
 use super::telling::{Assertions, Telling};
 use super::{
     Access, Authentication, Config, Cors, HostPattern, Limits, Lists, LoginAt, PathPattern,
-    Problem, RateLimit, Requirements, Rule, SessionLifetimes, StoreAt, Unauthenticated, Upstream,
-    lifetime,
+    Problem, RateLimit, Redis, Requirements, RevocationSource, Rule, SessionLifetimes, StoreAt,
+    Unauthenticated, Upstream, lifetime,
 };
 use crate::identity::HeaderNames;
 use crate::target::Leniency;
@@ -54,6 +54,9 @@ pub struct Provider {
     /// Its `digest.realm`; `menshen` without it.
     #[serde(default = "menshen", deserialize_with = "realm")]
     pub digest_realm: String,
+    /// Whom revocations come from.
+    #[serde(default)]
+    pub revocations: RevocationSource,
     /// How old revocations may be; 5 seconds without it.
     #[serde(default = "five_seconds", deserialize_with = "lifetime::duration")]
     pub max_staleness: Duration,
@@ -77,6 +80,8 @@ struct File {
     ignore_case: bool,
     #[serde(default)]
     provider: Option<Provider>,
+    #[serde(default)]
+    redis: Option<Redis>,
     #[serde(default)]
     identity: HeaderNames,
     #[serde(default, rename = "jwt")]
@@ -156,6 +161,11 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
     let file: File = toml::from_str(text)
         .map_err(|error| Problem::at(name, text, error.span(), error.message().to_owned()))?;
     let problem = |span, what: String| Problem::at(name, text, Some(span), what);
+    let source = file.provider.as_ref().map(|provider| provider.revocations);
+    if source == Some(RevocationSource::Mirror) && file.redis.is_none() {
+        let what = "revocations are to be read from the mirror; write [redis] with its `url`";
+        return Err(Problem::at(name, text, None, what.to_owned()));
+    }
     let mut names = BTreeSet::new();
     let mut rules = Vec::with_capacity(file.rules.len());
     for spanned in &file.rules {
@@ -194,6 +204,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
         decisions: file.decisions,
         trusted_proxies: file.trusted_proxies,
         provider: file.provider,
+        redis: file.redis,
         identity: file.identity,
         assertions: file.assertions,
         trust_request_id: file.trust_request_id,

@@ -17,11 +17,10 @@ pub(super) async fn authenticate(
     if !required.authenticate.contains(&Authentication::Bearer) {
         return Err(refused(Rejection::Missing));
     }
-    let verifier = gateway.verifier().ok_or(Refusal::Unavailable)?;
     let url = url(facts)?;
     let presented =
         Presented::from_headers(&facts.headers, &facts.method, Some(&url)).map_err(refused)?;
-    let token = verifier.admit(presented, required.when_stale).await.map_err(refused)?;
+    let token = gateway.admit(presented, required).await.map_err(refused)?;
     let meant = &token.token().audience;
     if !required.audiences.iter().any(|audience| meant.contains(audience)) {
         return Err(refused(Rejection::WrongAudience));

@@ -102,9 +102,8 @@ pub(super) async fn verify(
     ask: &Ask<'_>,
     given: &Given,
 ) -> Result<Identity, Verdict> {
-    let verifier = gateway.verifier().ok_or(Verdict::Unavailable)?;
     let presented = Presented { token: &given.access_token, proof: ask.proof };
-    let token = match verifier.admit(presented, required.when_stale).await {
+    let token = match gateway.admit(presented, required).await {
         Ok(token) => token,
         Err(reason @ (Rejection::Revoked | Rejection::Expired)) => {
             return Err(Verdict::Dead(reason));

@@ -16,8 +16,7 @@ pub(crate) async fn admit(
     token: &str,
     (required, by): (&Requirements, Authentication),
 ) -> Result<Identity, Rejection> {
-    let verifier = gateway.verifier().ok_or(Rejection::Stale)?;
-    let checked = verifier.admit(Presented::bearer(token), required.when_stale).await?;
+    let checked = gateway.admit(Presented::bearer(token), required).await?;
     let meant = &checked.token().audience;
     if !required.audiences.iter().any(|audience| meant.contains(audience)) {
         return Err(Rejection::WrongAudience);

@@ -9,7 +9,7 @@ use menshen_verifier::{Credentials, Verifier};
 use reqwest::{Certificate, Client};
 
 use super::StartError;
-use crate::config::Provider;
+use crate::config::{Provider, RevocationSource};
 
 /// The secret of the gateway's client: of the file that the rules name, or what was given.
 pub(super) fn secret(provider: &Provider, given: Option<String>) -> Result<String, StartError> {
@@ -35,6 +35,9 @@ pub(super) fn verifier(
     }
     if provider.plain_http {
         builder = builder.allow_plain_http();
+    }
+    if provider.revocations == RevocationSource::Mirror {
+        builder = builder.without_feed();
     }
     builder.start().map_err(|error| StartError::Verifier(provider.issuer.clone(), error))
 }

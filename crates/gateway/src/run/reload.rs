@@ -90,6 +90,7 @@ impl Reloading {
         let before = &self.at_start;
         let differs = [
             ("[provider]", before.provider != config.provider),
+            ("[redis]", before.redis != config.redis),
             ("listen", before.listen != config.listen),
             ("decisions", before.decisions != config.decisions),
             ("[tls]", before.tls.is_some() != config.tls.is_some()),
