@@ -6,6 +6,7 @@ mod crashes;
 mod cut_feeds;
 mod endings;
 mod followers;
+mod gateway_methods;
 mod guessing;
 mod hostile_input;
 mod logouts;
