@@ -79,9 +79,19 @@ impl Config {
     ///
     /// The first [`Problem`] found, with its line.
     pub fn read(path: &Path) -> Result<Self, Problem> {
+        Self::read_beside(path, None)
+    }
+
+    /// Reads a rules file in a process that holds a provider, which is taken when the file names
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Problem`] found, with its line.
+    pub fn read_beside(path: &Path, provider: Option<&Provider>) -> Result<Self, Problem> {
         let text =
             std::fs::read_to_string(path).map_err(|error| Problem::unreadable(path, &error))?;
-        Self::parse(&path.display().to_string(), &text)
+        file::parse(&path.display().to_string(), &text, provider)
     }
 
     /// Reads the text of a rules file; `name` is what problems call it.
@@ -90,7 +100,7 @@ impl Config {
     ///
     /// The first [`Problem`] found, with its line.
     pub fn parse(name: &str, text: &str) -> Result<Self, Problem> {
-        file::parse(name, text)
+        file::parse(name, text, None)
     }
 
     /// Whether a rule is about sessions of browsers or tickets, which must be kept somewhere.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::browser::Logins;
-use crate::config::{Assertions, Config, Problem};
+use crate::config::{Assertions, Config, Problem, Provider};
 use crate::doors::proxy::{self, Certificates, Proxy};
 use crate::gateway::Mirror;
 use crate::{Entropy, Gateway, KeyError, Signer, Vault, doors};
@@ -29,6 +29,8 @@ use reload::Reloading;
 pub struct Start {
     /// The rules file, read again by [`Running::reload`].
     pub rules: PathBuf,
+    /// The provider in the same process, for a file that names none.
+    pub beside: Option<Provider>,
     /// The secret of the client that the gateway is at the provider.
     pub client_secret: Option<String>,
     /// Where sessions of browsers are kept; needed when [`Config::keeps_sessions`].
@@ -106,7 +108,7 @@ pub struct Running {
 ///
 /// [`StartError`]; that the provider cannot be reached is none.
 pub async fn run(start: Start) -> Result<Running, StartError> {
-    let config = Config::read(&start.rules)?;
+    let config = Config::read_beside(&start.rules, start.beside.as_ref())?;
     if config.keeps_sessions() && start.vault.is_none() {
         return Err(StartError::MissingVault);
     }
@@ -126,7 +128,8 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
     let door = Proxy::new(&gateway, doors::own(&gateway), certificates);
     door.pools().prepare(&at_start)?;
     let (listener, decisions) = listen(decisions_at).await?;
-    let reloading = Reloading::new(start.rules, given, Arc::clone(&door), at_start);
+    let place = (start.rules, start.beside);
+    let reloading = Reloading::new(place, given, Arc::clone(&door), at_start);
     let mut tasks = vec![
         tokio::spawn(reloading.clone().watch(stopped.clone())),
         tokio::spawn(keep_clean(gateway.clone(), stopped.clone())),

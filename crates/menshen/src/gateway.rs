@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use menshen_gateway::config::Config;
+use menshen_gateway::config::Provider;
 use menshen_gateway::{Running, Start, StartError, SystemEntropy, Vault};
 use menshen_token::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -107,11 +108,7 @@ async fn serve(args: Args) -> Result<()> {
     menshen_server::install_telemetry(&args.log_level, args.log_format.into());
     let running = start(args.rules).await?;
     if args.json {
-        let line = serde_json::json!({
-            "decisions": running.decisions.to_string(),
-            "proxy": running.proxy.map(|address| address.to_string()),
-        });
-        anstream::println!("{line}");
+        anstream::println!("{}", addresses(&running));
     } else {
         welcome(&running);
     }
@@ -127,12 +124,36 @@ async fn start(from: Rules) -> Result<Running> {
     let Rules { rules, client_secret } = from;
     let clock = Arc::new(SystemClock::new());
     let entropy = Arc::new(SystemEntropy);
-    let vault = vault(&rules, &entropy).await?;
-    let start = Start { rules, client_secret, vault, clock, entropy };
-    let started = menshen_gateway::run(start).await;
+    let vault = vault(&rules, None, &entropy).await?;
+    let start = Start { rules, beside: None, client_secret, vault, clock, entropy };
+    advised(menshen_gateway::run(start).await)
+}
+
+/// Starts a gateway in the process of a server, as a client that needs no set-up.
+pub(crate) async fn beside(server: &menshen_server::Running, rules: PathBuf) -> Result<Running> {
+    let (id, secret) =
+        server.gateway_client().await.context("failed to make the gateway a client")?;
+    let provider = Provider::beside(server.issuer.clone(), id.to_string());
+    let entropy = Arc::new(SystemEntropy);
+    let vault = vault(&rules, Some(&provider), &entropy).await?;
+    let start = Start {
+        rules,
+        beside: Some(provider),
+        client_secret: Some(secret.expose().to_owned()),
+        vault,
+        clock: Arc::new(SystemClock::new()),
+        entropy,
+    };
+    advised(menshen_gateway::run(start).await)
+}
+
+fn advised(started: Result<Running, StartError>) -> Result<Running> {
     let advice = match &started {
         Err(StartError::MissingSecret(_)) => {
             "client_secret_file in [provider], or MENSHEN_GATEWAY_SECRET"
+        }
+        Err(StartError::Listen(..)) => {
+            "another address for `listen` or `decisions` in the rules file, which nobody else has"
         }
         Err(StartError::Rules(_)) => "menshen gateway check --rules FILE, until it is content",
         _ => return started.context("failed to start the gateway"),
@@ -142,8 +163,12 @@ async fn start(from: Rules) -> Result<Running> {
 
 /// Where sessions of browsers are kept, if a rule has some. Rules that cannot be read are complained
 /// about later.
-async fn vault(rules: &Path, entropy: &Arc<SystemEntropy>) -> Result<Option<Arc<dyn Vault>>> {
-    let config = Config::read(rules).ok().filter(Config::keeps_sessions);
+async fn vault(
+    rules: &Path,
+    beside: Option<&Provider>,
+    entropy: &Arc<SystemEntropy>,
+) -> Result<Option<Arc<dyn Vault>>> {
+    let config = Config::read_beside(rules, beside).ok().filter(Config::keeps_sessions);
     let Some(config) = config else { return Ok(None) };
     let vault = StoredVault::open(&config.store, Arc::<SystemEntropy>::clone(entropy)).await;
     let vault = vault.advise("[store] with `url` or `data`, in the rules file")?;
@@ -151,7 +176,7 @@ async fn vault(rules: &Path, entropy: &Arc<SystemEntropy>) -> Result<Option<Arc<
 }
 
 /// Reads the rules again at each SIGHUP; rules that do not hold change nothing.
-async fn reload(running: &Running, mut hangup: tokio::signal::unix::Signal) {
+pub(crate) async fn reload(running: &Running, mut hangup: tokio::signal::unix::Signal) {
     while hangup.recv().await.is_some() {
         match running.reload() {
             Ok(needs_start) => {
@@ -165,7 +190,15 @@ async fn reload(running: &Running, mut hangup: tokio::signal::unix::Signal) {
     }
 }
 
-fn welcome(running: &Running) {
+/// For scripts: where it listens.
+pub(crate) fn addresses(running: &Running) -> serde_json::Value {
+    serde_json::json!({
+        "decisions": running.decisions.to_string(),
+        "proxy": running.proxy.map(|address| address.to_string()),
+    })
+}
+
+pub(crate) fn welcome(running: &Running) {
     anstream::println!("\n{} is ready.\n", paint(STRONG, "Menshen gateway"));
     output::facts(&[("decisions", &format!("http://{}", running.decisions))]);
     if let Some(proxy) = running.proxy {

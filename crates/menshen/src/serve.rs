@@ -2,17 +2,20 @@
 
 pub(crate) mod parent;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use menshen_domain::Secret;
+use menshen_gateway::Running as Gateway;
 use menshen_server::{Config, Running, StartError, SystemEntropy, install_telemetry};
 use menshen_token::SystemClock;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::advice::Advise as _;
 use crate::database::{Settings, flag};
+use crate::gateway;
 use crate::output::{self, ACCENT, BAD, FAINT, STRONG, paint};
 
 /// What `menshen serve` takes.
@@ -24,6 +27,7 @@ Settings come from menshen.toml, from MENSHEN_* and from flags; later ones win.
 Examples:
   menshen serve
   menshen serve --listen 127.0.0.1:9000 --data /var/lib/menshen
+  menshen serve --gateway gateway.toml
   menshen serve --listen 0.0.0.0:443 --issuer https://id.example.com \\
       --tls-certificate chain.pem --tls-key key.pem")]
 pub(crate) struct Args {
@@ -51,6 +55,9 @@ pub(crate) struct Args {
     /// What is logged: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
+    /// Run the gateway in this process too, by this rules file, which needs no [provider]
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
     /// Print one line of JSON when ready, instead of the welcome
     #[arg(long)]
     json: bool,
@@ -83,15 +90,41 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let stop = stop_signal(args.with_parent)?;
     install_telemetry(&config.log_level, config.log_format);
     let data = config.data.display().to_string();
+    let hangup = signal(SignalKind::hangup()).context("failed to listen for SIGHUP")?;
     let running = start(config).await?;
+    let gateway = match args.gateway {
+        Some(rules) => match gateway::beside(&running, rules).await {
+            Ok(gateway) => Some(gateway),
+            Err(error) => {
+                running.shut_down().await;
+                return Err(error);
+            }
+        },
+        None => None,
+    };
     if args.json {
-        announce(&running, &data);
+        announce(&running, gateway.as_ref(), &data);
     } else {
         welcome(&running, &data, &args.settings.as_flags());
+        if let Some(gateway) = &gateway {
+            gateway::welcome(gateway);
+        }
     }
-    stop.await;
+    until_stopped(stop, gateway.as_ref(), hangup).await;
+    // What stands in front stops first: it asks the server until then.
+    if let Some(gateway) = gateway {
+        gateway.shut_down().await;
+    }
     running.shut_down().await;
     Ok(())
+}
+
+async fn until_stopped(stop: impl Future<Output = ()>, gateway: Option<&Gateway>, hangup: Signal) {
+    let Some(gateway) = gateway else { return stop.await };
+    tokio::select! {
+        () = stop => {}
+        () = gateway::reload(gateway, hangup) => {}
+    }
 }
 
 async fn start(config: Config) -> Result<Running> {
@@ -123,12 +156,14 @@ pub(crate) fn stop_signal(with_parent: bool) -> Result<impl Future<Output = ()>>
 }
 
 /// For scripts: everything they need, on one line.
-fn announce(running: &Running, data: &str) {
+fn announce(running: &Running, gateway: Option<&Gateway>, data: &str) {
+    let gateway = gateway.map(gateway::addresses);
     let secret = running.admin_secret.as_ref().map(Secret::expose);
     let line = json!({
         "issuer": running.issuer,
         "address": running.address.to_string(),
         "data": data,
+        "gateway": gateway,
         "admin": secret.map(|secret| json!({ "client_id": "admin", "client_secret": secret })),
     });
     anstream::println!("{line}");

@@ -196,6 +196,15 @@ pub async fn open_keyring(
 }
 
 impl Running {
+    /// The client that a gateway in the same process is, made when there is none, and its secret.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], of the kinds that concern the store and the keys.
+    pub async fn gateway_client(&self) -> Result<(ClientId, Secret), StartError> {
+        bootstrap::gateway_client(&self.app).await
+    }
+
     /// Stops accepting, ends the feed's streams, finishes what is under way within ten seconds,
     /// waits for the logouts that are just being delivered, and closes the store.
     pub async fn shut_down(mut self) {

@@ -137,6 +137,7 @@ async fn start(server: &Server, folder: &TempDir, secret: String) -> Running {
     std::fs::write(&rules, text).expect("the folder is ours");
     let start = Start {
         rules,
+        beside: None,
         client_secret: Some(secret),
         vault: None,
         clock: Arc::new(SystemClock::new()),

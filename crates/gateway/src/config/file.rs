@@ -65,9 +65,25 @@ pub struct Provider {
     pub cache_capacity: usize,
 }
 
+impl Provider {
+    /// The provider in the same process.
+    pub fn beside(issuer: String, client_id: String) -> Self {
+        Self {
+            issuer,
+            client_id,
+            client_secret_file: None,
+            ca: None,
+            plain_http: true,
+            digest_realm: menshen(),
+            max_staleness: five_seconds(),
+            cache_capacity: cache_capacity(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     #[serde(default)]
     listen: Option<SocketAddr>,
     #[serde(default)]
@@ -157,9 +173,10 @@ enum AccessFile {
     Deny,
 }
 
-pub(super) fn parse(name: &str, text: &str) -> Result<Config, Problem> {
-    let file: File = toml::from_str(text)
+pub(super) fn parse(name: &str, text: &str, beside: Option<&Provider>) -> Result<Config, Problem> {
+    let mut file: File = toml::from_str(text)
         .map_err(|error| Problem::at(name, text, error.span(), error.message().to_owned()))?;
+    file.provider = file.provider.or_else(|| beside.cloned());
     let problem = |span, what: String| Problem::at(name, text, Some(span), what);
     let source = file.provider.as_ref().map(|provider| provider.revocations);
     if source == Some(RevocationSource::Mirror) && file.redis.is_none() {

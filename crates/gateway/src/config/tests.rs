@@ -134,3 +134,42 @@ fn a_login_elsewhere_needs_neither_provider_nor_audience() {
     let unknown = wrong("login = \"googel\"", "\"session\"");
     assert_eq!(unknown, "there is no [login.googel]; did you mean `google`?");
 }
+
+/// The parser itself says which keys it knows, for each table.
+#[test]
+fn the_reference_names_every_key() {
+    let guide = include_str!("../../../../docs/guide/gateway-rules.md");
+    let tables = [
+        "unknown = 1",
+        "[tls]\nunknown = 1",
+        "[provider]\nunknown = 1",
+        "[identity]\nunknown = 1",
+        "[jwt]\nunknown = 1",
+        "[paths]\nunknown = 1",
+        "[login.a]\nunknown = 1",
+        "[sessions]\nunknown = 1",
+        "[store]\nunknown = 1",
+        "[upstream.a]\nunknown = 1",
+        "[[rule]]\nunknown = 1",
+        "[[rule]]\ncors = { unknown = 1 }",
+        "[[rule]]\nrate_limit = { unknown = 1 }",
+        "[[rule]]\naccess = \"unknown\"",
+        "[[rule]]\nauthenticate = [\"unknown\"]",
+        "[[rule]]\nunauthenticated = \"unknown\"",
+        "[[rule]]\nlists = \"unknown\"",
+        "[[rule]]\nstreams = \"unknown\"",
+        "[[rule]]\nidentity = \"unknown\"",
+        "[[rule]]\nrate_limit = { by = \"unknown\" }",
+    ];
+    for table in tables {
+        let error = toml::from_str::<file::File>(table).err().expect("an unknown word");
+        let known: Vec<&str> = error.message().split('`').skip(3).step_by(2).collect();
+        assert!(!known.is_empty(), "{table}: {error}");
+        for word in known {
+            let table = matches!(word, "rule" | "upstream" | "login");
+            let named = [format!("`{word}`"), format!("\"{word}\""), format!("[{word}")];
+            let named = table || named.iter().any(|text| guide.contains(text.as_str()));
+            assert!(named, "the reference does not say what `{word}` is");
+        }
+    }
+}

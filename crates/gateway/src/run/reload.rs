@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{Given, StartError, logins, signer};
 use crate::Gateway;
-use crate::config::Config;
+use crate::config::{Config, Provider};
 use crate::doors::proxy::Proxy;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -18,6 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Reloading {
     rules: PathBuf,
     client_secret: Given,
+    beside: Option<Provider>,
     door: Arc<Proxy>,
     gateway: Gateway,
     at_start: Config,
@@ -29,19 +30,19 @@ type Seen = (SystemTime, u64);
 
 impl Reloading {
     pub(super) fn new(
-        rules: PathBuf,
+        (rules, beside): (PathBuf, Option<Provider>),
         client_secret: Given,
         door: Arc<Proxy>,
         at_start: Config,
     ) -> Self {
-        let gateway = door.gateway().clone();
-        let mut reloading = Self { rules, client_secret, door, gateway, at_start, seen: None };
+        let (gateway, seen) = (door.gateway().clone(), None);
+        let mut reloading = Self { rules, client_secret, beside, door, gateway, at_start, seen };
         reloading.seen = reloading.look();
         reloading
     }
 
     pub(super) fn reload(&self) -> Result<Vec<&'static str>, StartError> {
-        let config = Config::read(&self.rules)?;
+        let config = Config::read_beside(&self.rules, self.beside.as_ref())?;
         if config.keeps_sessions() && self.gateway.browsers().is_none() {
             return Err(StartError::MissingVault);
         }
@@ -132,7 +133,7 @@ mod tests {
         let clock = Arc::new(SystemClock::new());
         let gateway = Gateway::new(config.clone(), None, clock, Arc::new(SystemEntropy));
         let door = Proxy::new(&gateway, axum::Router::new(), None);
-        Reloading::new(path.to_owned(), Given(None), door, config)
+        Reloading::new((path.to_owned(), None), Given(None), door, config)
     }
 
     async fn is_open(gateway: &Gateway, target: &str) -> bool {

@@ -113,6 +113,98 @@ fn a_stop_lets_what_is_under_way_finish() {
     assert_eq!(server.ended().0, Some(0));
 }
 
+const RULES: &str = r#"
+decisions = "127.0.0.1:0"
+
+[[rule]]
+name = "health"
+hosts = ["*"]
+paths = ["/healthz"]
+access = "public"
+
+[[rule]]
+name = "orders"
+hosts = ["api.example"]
+paths = ["/orders/**"]
+authenticate = ["bearer"]
+audiences = ["ISSUER"]
+"#;
+
+/// What nginx is told about a request.
+fn asked(gateway: &str, path: &str, token: &str) -> String {
+    let mut socket = TcpStream::connect(gateway).expect("it listens");
+    let request = format!(
+        "GET /forward-auth/nginx HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\n\
+         x-original-method: GET\r\nx-original-scheme: https\r\nx-original-host: api.example\r\n\
+         x-original-uri: {path}\r\nx-forwarded-for: 203.0.113.9\r\n\
+         authorization: Bearer {token}\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+/// A token of the client `admin` for itself.
+fn token(server: &crate::harness::Server) -> String {
+    let secret = server.ready["admin"]["client_secret"].as_str().expect("a first start");
+    let form =
+        format!("grant_type=client_credentials&scope=admin&client_id=admin&client_secret={secret}");
+    let mut socket = TcpStream::connect(server.address()).expect("it listens");
+    let request = format!(
+        "POST /token HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    socket.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    let token = answer.split("\"access_token\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    token.unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+}
+
+#[test]
+fn provider_and_gateway_are_one_process_that_needs_no_set_up() {
+    let home = Home::new();
+    home.write("gateway.toml", RULES);
+    for start in ["the first start", "a later one"] {
+        let server = home.serve(&["--gateway", "gateway.toml"]);
+        let gateway = server.ready["gateway"]["decisions"].as_str().expect("told").to_owned();
+        wait_until("the gateway is ready", || readyz(&gateway).contains(" 200 "));
+        assert!(readyz(&gateway).contains("lag_seconds: "), "{start}");
+        assert!(asked(&gateway, "/healthz", "none").contains(" 200 "), "{start}");
+        assert!(asked(&gateway, "/orders", "none").contains(" 401 "), "{start}");
+        if start == "the first start" {
+            // The rules are read again by themselves.
+            home.write("gateway.toml", &RULES.replace("ISSUER", server.issuer()));
+            let token = token(&server);
+            wait_until("the token is taken", || {
+                asked(&gateway, "/orders", &token).contains(" 200 ")
+            });
+            let decided = get(&gateway, "/metrics");
+            let line = "menshen_gateway_decisions_total{rule=\"orders\",door=\"forward_auth\",\
+                        outcome=\"allowed\"} 1";
+            assert!(decided.contains(line), "{decided}");
+            let log = std::fs::read_to_string(home.path("server.log")).expect("a log");
+            assert!(log.contains("decided") && !log.contains(&token), "{log}");
+        }
+        server.terminate();
+        assert_eq!(server.ended().0, Some(0), "{start}");
+    }
+}
+
+#[test]
+fn a_gateway_on_an_address_that_is_taken_is_refused_with_a_way_out() {
+    let home = Home::new();
+    let first = home.serve(&[]);
+    let other = Home::new();
+    let rules = RULES.replace("127.0.0.1:0", first.address());
+    other.write("gateway.toml", &rules);
+    let ran = other.run(&["serve", "--listen", "127.0.0.1:0", "--gateway", "gateway.toml"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("in use") && ran.stderr.contains("`decisions`"), "{}", ran.stderr);
+}
+
 fn readyz(address: &str) -> String {
     get(address, "/readyz")
 }
