@@ -76,4 +76,4 @@ def run(world, names, report):
     all_doors(table.without_the_gateway_nobody_gets_through)
 
 
-main(sys.argv[1], sys.argv[2:] or ["nginx", "caddy", "envoy", "envoy-http"])
+main(sys.argv[1], sys.argv[2:] or ["nginx", "caddy", "envoy", "envoy-http", "proxy"])

@@ -66,8 +66,8 @@ impl Cli {
     /// Does what was asked.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.verb {
-            Verb::Serve(args) => serve::run(args).await,
-            Verb::Gateway(args) => gateway::run(args).await,
+            Verb::Serve(args) => Box::pin(serve::run(args)).await,
+            Verb::Gateway(args) => Box::pin(gateway::run(args)).await,
             Verb::Demo(args) => demo::run(args).await,
             Verb::Config(args) => config::run(args),
             Verb::User(args) => user::run(args).await,

@@ -2,10 +2,12 @@
 
 mod harness;
 
+mod browser_mode;
 mod crashes;
 mod cut_feeds;
 mod endings;
 mod followers;
+mod foreign_logins;
 mod gateway_methods;
 mod guessing;
 mod hostile_input;

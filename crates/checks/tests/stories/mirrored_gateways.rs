@@ -168,6 +168,7 @@ impl Edge {
         let rules = folder.path().join("gateway.toml");
         std::fs::write(&rules, file).expect("the folder is ours");
         let start = Start {
+            beside: None,
             rules,
             client_secret: Some(story.server.admin_secret().to_owned()),
             clock: Arc::new(SystemClock::new()),

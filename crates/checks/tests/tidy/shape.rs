@@ -26,6 +26,7 @@ const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
     ("crates/server/src/oauth", 16, "one endpoint, one file"),
     ("crates/server/tests/http", 50, "one file for each endpoint, and for each way to attack one"),
     ("crates/checks/tests/stories", 24, "one promise, one file"),
+    ("crates/checks/tests/stories/harness", 15, "one actor, one file"),
 ];
 
 #[test]

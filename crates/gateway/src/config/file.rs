@@ -77,6 +77,7 @@ impl Provider {
             digest_realm: menshen(),
             max_staleness: five_seconds(),
             cache_capacity: cache_capacity(),
+            revocations: RevocationSource::default(),
         }
     }
 }

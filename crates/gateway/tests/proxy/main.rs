@@ -35,6 +35,7 @@ impl Scene {
         );
         std::fs::write(&rules, text).expect("written");
         let running = run(Start {
+            beside: None,
             rules,
             client_secret: None,
             vault: None,

@@ -22,6 +22,7 @@ pub(crate) struct Gateway {
     pub(crate) proxy: SocketAddr,
     folder: TempDir,
     provider: String,
+    secret: String,
     process: Child,
 }
 
@@ -38,12 +39,17 @@ impl Gateway {
             server.issuer
         );
         let gateway = Self::launch(provider, &secret, rules).await;
-        let site = gateway.site();
+        gateway.ready().await;
+        gateway
+    }
+
+    /// Waits until it can decide.
+    pub(crate) async fn ready(&self) {
+        let site = self.site();
         until("the gateway can decide", Duration::from_mins(1), async || {
             site.get("/readyz", &[]).await.is_ok_and(|answer| answer.status == 200)
         })
         .await;
-        gateway
     }
 
     /// Starts one without a provider, for rules that need none.
@@ -51,35 +57,21 @@ impl Gateway {
         Self::launch(String::new(), "", rules).await
     }
 
-    async fn launch(provider: String, secret: &str, rules: &str) -> Self {
+    /// Starts one with this section `[provider]`.
+    pub(crate) async fn launch(provider: String, secret: &str, rules: &str) -> Self {
         let folder = TempDir::with_prefix("menshen-gateway-").expect("a temporary folder");
         write(folder.path(), rules, &provider);
-        let mut command = Command::new(program());
-        command.args(["gateway", "--rules", "gateway.toml", "--json", "--with-parent"]);
-        command.args(["--log-format", "json"]);
-        // It stops when this test is gone and the other end closed.
-        command.current_dir(folder.path()).stdin(Stdio::piped());
-        command.env_clear().env("MENSHEN_GATEWAY_SECRET", secret);
-        let announcement = folder.path().join("announcement");
-        command.stdout(File::create(&announcement).expect("the folder is ours"));
-        command.stderr(appended(&folder.path().join("log")));
-        let mut process = command.spawn().expect("the program starts");
-        let mut announced = Value::Null;
-        until("the gateway runs", Duration::from_mins(1), async || {
-            if let Ok(Some(status)) = process.try_wait() {
-                let log = std::fs::read_to_string(folder.path().join("log"));
-                panic!("it ended: {status}\n{}", log.unwrap_or_default());
-            }
-            let line = std::fs::read(&announcement).unwrap_or_default();
-            announced = serde_json::from_slice(&line).unwrap_or_default();
-            announced.is_object()
-        })
-        .await;
-        let address = |name: &str| {
-            announced[name].as_str().and_then(|text| text.parse().ok()).expect("an address")
-        };
-        let (decisions, proxy) = (address("decisions"), address("proxy"));
-        Self { decisions, proxy, folder, provider, process }
+        let (process, [decisions, proxy]) = begin(folder.path(), secret).await;
+        Self { decisions, proxy, folder, provider, secret: secret.to_owned(), process }
+    }
+
+    /// Kills it, and starts it again in the same folder.
+    pub(crate) async fn restart(&mut self) {
+        self.process.kill().expect("it is ours");
+        self.process.wait().expect("it is ours");
+        let (process, [decisions, proxy]) = begin(self.folder.path(), &self.secret).await;
+        (self.process, self.decisions, self.proxy) = (process, decisions, proxy);
+        self.ready().await;
     }
 
     /// Exchanges the rules, as an operator does, and waits until they are read: whether they hold.
@@ -120,6 +112,11 @@ impl Gateway {
         Site::new(&format!("http://{}", self.proxy), wire)
     }
 
+    /// Where its files are.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("menshen-gateway-data")
+    }
+
     /// What it logged.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("log")
@@ -146,6 +143,35 @@ impl Drop for Gateway {
             assert!(!log.contains("panicked at"), "the gateway panicked:\n{log}");
         }
     }
+}
+
+/// Starts the program in its folder; where it listens.
+async fn begin(folder: &Path, secret: &str) -> (Child, [SocketAddr; 2]) {
+    let mut command = Command::new(program());
+    command.args(["gateway", "--rules", "gateway.toml", "--json", "--with-parent"]);
+    command.args(["--log-format", "json"]);
+    // It stops when this test is gone and the other end closed.
+    command.current_dir(folder).stdin(Stdio::piped());
+    command.env_clear().env("MENSHEN_GATEWAY_SECRET", secret);
+    let announcement = folder.join("announcement");
+    command.stdout(File::create(&announcement).expect("the folder is ours"));
+    command.stderr(appended(&folder.join("log")));
+    let mut process = command.spawn().expect("the program starts");
+    let mut announced = Value::Null;
+    until("the gateway runs", Duration::from_mins(1), async || {
+        if let Ok(Some(status)) = process.try_wait() {
+            let log = std::fs::read_to_string(folder.join("log"));
+            panic!("it ended: {status}\n{}", log.unwrap_or_default());
+        }
+        let line = std::fs::read(&announcement).unwrap_or_default();
+        announced = serde_json::from_slice(&line).unwrap_or_default();
+        announced.is_object()
+    })
+    .await;
+    let address = |name: &str| {
+        announced[name].as_str().and_then(|text| text.parse().ok()).expect("an address")
+    };
+    (process, [address("decisions"), address("proxy")])
 }
 
 fn write(folder: &Path, rules: &str, provider: &str) {
