@@ -1,4 +1,5 @@
-"""The gateway beside its limits and beside what tutorials build: requests per second and p99.
+"""The gateway beside its limits and beside what tutorials build: requests per second and p99; and how
+long after the answer to a logout it still lets the session's token through.
 
 Everything runs on this machine at once, so only ratios within one run mean something. Each case is
 measured in rounds, one after the other (A B A B), and what is printed is the median of the rounds.
@@ -6,6 +7,8 @@ measured in rounds, one after the other (A B A B), and what is printed is the me
 
 import base64
 import contextlib
+import hashlib
+import http.client
 import json
 import os
 import re
@@ -14,6 +17,7 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -27,6 +31,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "4"))
 CONNECTIONS = 64
 DISTINCT_TOKENS = 2_000
+LOGOUTS = 300
+PASSWORD = "correct horse battery staple"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -87,6 +93,11 @@ def start_provider(place):
         return re.search(r"client secret\s+(\S+)", said).group(1)
 
     gateway = add("edge", "--scope", "gateway revocations:read")
+    app = [MENSHEN, "client", "add", "phone", "--public", "--first-party", "--data", data,
+           "--scope", "orders:read", "--audience", "orders"]
+    subprocess.run(app, check=True, capture_output=True)
+    user = [MENSHEN, "user", "add", "ada", "--data", data, "--password-stdin"]
+    subprocess.run(user, check=True, capture_output=True, input=PASSWORD, text=True)
     service = add("service", "--scope", "orders:read", "--audience", "orders",
                   "--algorithm", "RS256", "--access-token-lifetime", "2h")
     return issuer, gateway, service
@@ -104,6 +115,82 @@ def tokens(issuer, secret, count):
 
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(one, range(count)))
+
+
+def sign_in(issuer):
+    """Access and refresh token of a session of its own, as a phone app gets them."""
+    verifier = base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode()
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
+
+    def post(path, **form):
+        body = urllib.parse.urlencode({"client_id": "phone", **form}).encode()
+        with urllib.request.urlopen(issuer + path, body) as answer:
+            return json.load(answer)
+
+    code = post("/authorize-challenge", username="ada", password=PASSWORD,
+                code_challenge=challenge.decode(), code_challenge_method="S256")
+    return post("/token", grant_type="authorization_code", code_verifier=verifier,
+                code=code["authorization_code"])
+
+
+def stream_forever(listener):
+    """A service whose answers never end: a few bytes, again and again."""
+
+    def answer(connection):
+        with contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            while True:
+                connection.sendall(b"4\r\ntick\r\n")
+                time.sleep(0.1)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+class Asking:
+    """One connection, kept alive, that asks with a token."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def status(self, token):
+        self.connection.request("GET", "/orders", headers={"authorization": f"Bearer {token}"})
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def measure_logouts(issuer, port):
+    """Milliseconds from a logout's answer to the first request that is refused."""
+    bystander = sign_in(issuer)["access_token"]
+    streams = []
+    for _ in range(CONNECTIONS):
+        stream = socket.create_connection(("127.0.0.1", port))
+        head = f"GET /stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bystander}\r\n\r\n"
+        stream.sendall(head.encode())
+        assert stream.recv(4096).startswith(b"HTTP/1.1 200"), "a stream was refused"
+        streams.append(stream)
+    asking, waits = Asking(port), []
+    for _ in range(LOGOUTS):
+        held = sign_in(issuer)
+        assert asking.status(held["access_token"]) == 200
+        body = urllib.parse.urlencode({"token": held["refresh_token"]}).encode()
+        with urllib.request.urlopen(issuer + "/account/logout", body) as answer:
+            answer.read()
+        answered = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            if asking.status(held["access_token"]) == 401:
+                break
+        waits.append(max(0.0, (asked - answered) * 1e3))
+    for stream in streams:
+        stream.close()
+    return sorted(waits)
 
 
 def rsa_key(issuer, place):
@@ -132,6 +219,17 @@ cache_capacity = {cache}
 
 [upstream.orders]
 url = "http://127.0.0.1:{upstream}"
+
+[upstream.stream]
+url = "http://127.0.0.1:{stream}"
+
+[[rule]]
+name = "stream"
+hosts = ["*"]
+paths = ["/stream"]
+authenticate = ["bearer"]
+audiences = ["orders"]
+upstream = "stream"
 
 [[rule]]
 name = "open"
@@ -300,13 +398,15 @@ def build(place):
     ports = {name: free_port() for name in
              ["upstream", "bare", "front", "proxy", "decisions", "proxy0", "decisions0", "redis",
               "node", "rust", "envoy", "envoy_open"]}
+    streaming = socket.create_server(("127.0.0.1", 0), backlog=256)
+    stream_forever(streaming)
     nginx = place.start("nginx", ["nginx", "-p", place.folder, "-g", "daemon off;", "-c",
                         place.write("nginx.conf", NGINX.format(folder=place.folder, **ports))],
                         ports["front"])
 
     def gateway(name, proxy, decisions, cache):
         rules = RULES.format(proxy=proxy, decisions=decisions, cache=cache, issuer=issuer,
-                             upstream=ports["upstream"])
+                             upstream=ports["upstream"], stream=streaming.getsockname()[1])
         command = [MENSHEN, "gateway", "--json", "--log-level", "warn", "--rules",
                    place.write(name + ".toml", rules)]
         process = place.start(name, command, proxy,
@@ -357,14 +457,14 @@ def build(place):
             Case("Envoy, ext_authz gRPC, token seen before", at("envoy", "/orders"), one,
                  [envoy, ours]),
         ]
-    return cases
+    return cases, issuer, ports["proxy"]
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="menshen-bench.") as folder:
         place = Place(folder)
         try:
-            cases = build(place)
+            cases, issuer, proxy = build(place)
             script = place.write("wrk.lua", WRK)
             for case in cases:
                 case.measure(script, 1)
@@ -372,6 +472,7 @@ def main():
                 print(f"round {number + 1} of {ROUNDS}", flush=True)
                 for case in cases:
                     case.round(script)
+            waits = measure_logouts(issuer, proxy)
         finally:
             place.stop()
     print(f"\n{ROUNDS} rounds of {SECONDS} s, {CONNECTIONS} connections, load on the same cores")
@@ -380,6 +481,10 @@ def main():
         middle = statistics.median
         print(f"{case.name:<46}{middle(case.rates):>11,.0f}{min(case.rates):>9,.0f}"
               f"{max(case.rates):>9,.0f}{middle(case.latencies):>9.2f}{middle(case.costs):>9.1f}")
+    at = [waits[int(len(waits) * share)] for share in (0.5, 0.9, 0.99)] + [waits[-1]]
+    print(f"\n{LOGOUTS} logouts while {CONNECTIONS} connections stream: from the answer to the first "
+          "request that\nthe proxy refuses, milliseconds: "
+          "p50 {:.2f}  p90 {:.2f}  p99 {:.2f}  max {:.2f}".format(*at))
 
 
 if __name__ == "__main__":
