@@ -80,10 +80,12 @@ fn check_request(facts: &Facts, form: Lines) -> auth::CheckRequest {
     if form == Lines::Joined {
         for (name, value) in lines {
             let value = String::from_utf8_lossy(&value).into_owned();
+            // Cookies are put together as HTTP/2 has it (RFC 9113 section 8.2.3).
+            let is_cookie = name == "cookie";
             let joined = http.headers.entry(name);
             joined
                 .and_modify(|joined: &mut String| {
-                    joined.push(',');
+                    joined.push_str(if is_cookie { "; " } else { "," });
                     joined.push_str(&value);
                 })
                 .or_insert(value);
