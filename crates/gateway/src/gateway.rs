@@ -91,7 +91,8 @@ impl Gateway {
 
     /// Lets browsers sign in; what they hold is kept here.
     pub(crate) fn welcome_browsers(&self, vault: Arc<dyn Vault>) {
-        self.parts.browsers.get_or_init(|| Browsers::new(vault));
+        let streams = Arc::clone(&self.parts.live_streams);
+        self.parts.browsers.get_or_init(|| Browsers::new(vault, streams));
     }
 
     /// Exchanges what signs for services behind.

@@ -11,6 +11,7 @@ use menshen_verifier::Verified;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::config::Authentication;
+use crate::vault::Fingerprint;
 
 pub use assertion::Signer;
 pub use signing_key::KeyError;
@@ -41,6 +42,9 @@ pub struct Identity {
     /// The same token, checked: what tells later whether it has been revoked since.
     #[serde(skip)]
     pub verified: Option<Verified>,
+    /// The session of a browser that the gateway keeps: what tells later that it has ended.
+    #[serde(skip)]
+    pub kept: Option<Fingerprint>,
 }
 
 impl fmt::Debug for Identity {
@@ -70,6 +74,7 @@ impl Identity {
             expires_at: token.expires_at,
             access_token: Some(text.to_owned()),
             verified: Some(verified.clone()),
+            kept: None,
         }
     }
 }

@@ -144,6 +144,7 @@ async fn enter(
         expires_at: ends_at,
         access_token: None,
         verified: None,
+        kept: None,
     };
     let held = Held {
         login: provider.login.clone(),

@@ -71,12 +71,13 @@ async fn renew(gateway: Gateway, old: Arc<Session>) -> Result<Option<Arc<Session
     let browsers = gateway.browsers().ok_or(Refusal::Unavailable)?;
     let flight = browsers.flight(&old.cookie);
     let _in_flight = flight.lock().await;
+    let ended = browsers.ended();
     let Some(session) = take_on(&gateway, browsers, &old).await.map_err(unavailable)? else {
         return Ok(None);
     };
     if session.generation != old.generation {
         let session = Arc::new(session);
-        browsers.remember(&session, gateway.monotonic());
+        browsers.remember(&session, gateway.monotonic(), ended);
         return Ok(Some(session));
     }
     let rules = gateway.rules_owned();
@@ -84,7 +85,7 @@ async fn renew(gateway: Gateway, old: Arc<Session>) -> Result<Option<Arc<Session
         tracing::warn!(login = session.held.login, "a session is of a login that is gone");
         return Err(Refusal::Unavailable);
     };
-    exchange(&gateway, (browsers, provider), session).await
+    exchange(&gateway, (browsers, provider), (session, ended)).await
 }
 
 /// Waits until it is for us to exchange the tokens, or somebody else has; `None` when the session
@@ -117,7 +118,7 @@ async fn take_on(
 async fn exchange(
     gateway: &Gateway,
     (browsers, provider): (&Browsers, &LoginProvider),
-    session: Session,
+    (session, ended): (Session, u64),
 ) -> Result<Option<Arc<Session>>, Refusal> {
     match provider.refresh(gateway, &session.held.tokens).await {
         Ok(tokens) => {
@@ -132,7 +133,7 @@ async fn exchange(
                 return Ok(None);
             }
             let renewed = Arc::new(renewed);
-            browsers.remember(&renewed, gateway.monotonic());
+            browsers.remember(&renewed, gateway.monotonic(), ended);
             Ok(Some(renewed))
         }
         Err(ProviderError::Gone(reason)) => {
@@ -151,7 +152,7 @@ async fn exchange(
             // Whoever has a token that is still good does not ask again at once.
             let mut later = session;
             later.held.tokens.refresh_at = gateway.now() + MARGIN;
-            browsers.remember(&Arc::new(later), gateway.monotonic());
+            browsers.remember(&Arc::new(later), gateway.monotonic(), ended);
             Err(Refusal::Unavailable)
         }
     }

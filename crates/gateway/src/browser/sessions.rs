@@ -11,6 +11,7 @@ use menshen_verifier::Rejection;
 
 use crate::config::{Authentication, Requirements};
 use crate::credentials::{kept, unauthenticated};
+use crate::doors::proxy::LiveStreams;
 use crate::gateway::Gateway;
 use crate::vault::{Fingerprint, LoggedOut, Session, Vault, VaultError};
 use crate::{Facts, Identity, Refusal};
@@ -28,6 +29,7 @@ const CAPACITY: usize = 100_000;
 /// The browsers that are signed in.
 pub(crate) struct Browsers {
     pub(super) vault: Arc<dyn Vault>,
+    streams: Arc<LiveStreams>,
     remembered: papaya::HashMap<Fingerprint, (Arc<Session>, Duration)>,
     /// Counts what ended, so that nothing is remembered that was read before it did.
     ended: AtomicU64,
@@ -37,9 +39,10 @@ pub(crate) struct Browsers {
 
 impl Browsers {
     /// Nobody yet, but for whoever is in the vault.
-    pub(crate) fn new(vault: Arc<dyn Vault>) -> Self {
+    pub(crate) fn new(vault: Arc<dyn Vault>, streams: Arc<LiveStreams>) -> Self {
         Self {
             vault,
+            streams,
             remembered: papaya::HashMap::new(),
             ended: AtomicU64::new(0),
             flights: Mutex::default(),
@@ -59,26 +62,34 @@ impl Browsers {
         {
             return Ok(Some(Arc::clone(session)));
         }
-        let ended = self.ended.load(Ordering::Acquire);
+        let ended = self.ended();
         let found = self.vault.find_session(cookie, gateway.now()).await?.map(Arc::new);
         match &found {
-            Some(session) if self.ended.load(Ordering::Acquire) == ended => {
-                self.remember(session, moment);
+            Some(session) => {
+                self.remember(session, moment, ended);
                 self.note_use(gateway, session);
             }
-            Some(_) => {}
             None => self.forget(cookie),
         }
         Ok(found)
     }
 
-    /// Remembers a session as it was at a moment.
-    pub(super) fn remember(&self, session: &Arc<Session>, moment: Duration) {
+    /// How often something has ended: to be read before a session is.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Remembers a session as it was at a moment, unless something has ended since it was read.
+    pub(super) fn remember(&self, session: &Arc<Session>, moment: Duration, ended: u64) {
         let remembered = self.remembered.pin();
         if remembered.len() >= CAPACITY {
             remembered.clear();
         }
         remembered.insert(session.cookie.clone(), (Arc::clone(session), moment));
+        // Looked at afterwards: an end between a look before and this would go unseen.
+        if self.ended() != ended {
+            remembered.remove(&session.cookie);
+        }
     }
 
     fn forget(&self, cookie: &Fingerprint) {
@@ -90,8 +101,14 @@ impl Browsers {
         self.ended.fetch_add(1, Ordering::AcqRel);
         let ended = self.vault.end_session(cookie).await;
         self.ended.fetch_add(1, Ordering::AcqRel);
-        self.forget(cookie);
+        self.cut_off(cookie);
         ended
+    }
+
+    /// Forgets a session, and ends the streams that it has open.
+    fn cut_off(&self, cookie: &Fingerprint) {
+        self.forget(cookie);
+        self.streams.end(|identity| identity.kept.as_ref() == Some(cookie));
     }
 
     /// Ends every session that a provider says has ended; how many.
@@ -101,7 +118,7 @@ impl Browsers {
         self.ended.fetch_add(1, Ordering::AcqRel);
         let found = found?;
         for cookie in &found {
-            self.forget(cookie);
+            self.cut_off(cookie);
         }
         Ok(found.len())
     }

@@ -14,5 +14,6 @@ pub(super) async fn authenticate(
 ) -> Result<Identity, Refusal> {
     cross_site::check(facts)?;
     let browsers = gateway.browsers().ok_or(Refusal::Unavailable)?;
-    browsers.identify(gateway, cookie, (facts, required)).await
+    let identity = browsers.identify(gateway, cookie, (facts, required)).await?;
+    Ok(Identity { kept: Some(cookie.clone()), ..identity })
 }

@@ -32,6 +32,7 @@ fn ada() -> Identity {
         expires_at: NOW + Duration::from_mins(10),
         access_token: None,
         verified: None,
+        kept: None,
     }
 }
 

@@ -60,8 +60,10 @@ impl Browser {
         filled: &[(&str, &str)],
     ) -> Answer {
         let fields = fields(&page.text, action);
-        let hidden = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let form: Vec<(&str, &str)> = hidden.chain(filled.iter().copied()).collect();
+        let is_filled = |name: &str| filled.iter().any(|(filled, _)| *filled == name);
+        let given = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let given = given.filter(|(name, _)| !is_filled(name));
+        let form: Vec<(&str, &str)> = given.chain(filled.iter().copied()).collect();
         let cookies = self.cookie_line();
         let headers = [("cookie", cookies.as_str()), ("sec-fetch-site", "same-origin")];
         let answer = self.site.form(action, &form, &headers).await.expect("it answers");

@@ -41,6 +41,7 @@ fn ada() -> Identity {
         expires_at: NOW + Duration::from_mins(10),
         access_token: Some("secret".to_owned()),
         verified: None,
+        kept: None,
     }
 }
 
