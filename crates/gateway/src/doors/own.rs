@@ -28,7 +28,9 @@ pub(super) async fn any(State(gateway): State<Gateway>, request: Request) -> Res
 /// What the proxy in front of us tells.
 fn told(parts: &Parts) -> Facts {
     let text = |name: &str| first(&parts.headers, name);
-    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str()));
+    // HTTP/2 says it in the address (RFC 9113 section 8.3.1).
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).or(authority);
     let is_https = text("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     Facts {
