@@ -11,12 +11,12 @@ use menshen_token::{Clock, Timestamp};
 use crate::client_cache::ClientCache;
 use crate::client_keys::ClientKeys;
 use crate::config::Config;
-use crate::entropy::Entropy;
 use crate::feed::Hub;
 use crate::hashing::{Busy, HashingPool};
 use crate::keyring::{Keyring, KeyringError};
 use crate::mail::{MailError, Mailer};
 use crate::outbound::{Outbound, OutboundError};
+use menshen_token::Entropy;
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use menshen_domain::credential::{
 };
 use tokio::sync::oneshot;
 
-use crate::entropy::Entropy;
+use menshen_token::Entropy;
 
 /// Jobs that may wait for each thread; at 15 ms each they wait half a second.
 const QUEUE_PER_THREAD: usize = 32;
@@ -118,7 +118,7 @@ fn work(cost: HashingCost, waiting: &Mutex<Receiver<Job>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::SystemEntropy;
+    use menshen_token::SystemEntropy;
 
     const CHEAP: HashingCost = HashingCost { memory_kib: 32, passes: 1, lanes: 1 };
 

@@ -21,8 +21,8 @@ use menshen_token::{
 
 use self::key_pair::KeyPair;
 use crate::config::Config;
-use crate::entropy::Entropy;
 use crate::housekeeping::READ_KEYS_EVERY;
+use menshen_token::Entropy;
 
 /// Beyond the life of a cached JWK set, and the time until every node gives out the new one: what
 /// requests and clocks may be late.

@@ -16,8 +16,8 @@ use menshen_token::{Clock, Jti};
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, MailSettings, SmtpSettings, SmtpTls};
-use crate::entropy::Entropy;
 use crate::pages::Letter;
+use menshen_token::Entropy;
 
 /// Mails that may wait. What comes on top is dropped: the server is long dead then.
 const MOST_WAITING: usize = 1_000;

@@ -21,8 +21,8 @@ use self::link::{Link, State, Trouble};
 use self::seen::Seen;
 use crate::app::App;
 use crate::config::RedisSettings;
-use crate::entropy::Entropy;
 use crate::feed::stopped;
+use menshen_token::Entropy;
 
 /// How often the markers are renewed, which expire after five seconds.
 const BEAT: Duration = Duration::from_secs(1);

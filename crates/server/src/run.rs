@@ -20,12 +20,12 @@ use tokio::task::JoinHandle;
 use crate::app::{App, AssemblyError};
 use crate::backchannel;
 use crate::config::Config;
-use crate::entropy::Entropy;
 use crate::housekeeping;
 use crate::keyring::{Keyring, KeyringError};
 use crate::mirror;
 use crate::router::router;
 use crate::telemetry;
+use menshen_token::Entropy;
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]

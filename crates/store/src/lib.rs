@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access_tokens;
 mod clients;
 mod codes;
 mod consents;
@@ -13,17 +14,16 @@ mod grants;
 mod logout_deliveries;
 mod mac_keys;
 mod mailed_links;
-mod opaque_tokens;
 mod pushed_requests;
 mod quotas;
 mod revocations;
-mod sessionless_tokens;
 mod sessions;
 mod signing_keys;
 mod store;
 mod subjects;
 mod users;
 
+pub use access_tokens::sessionless::Sessionless;
 pub use clients::{ClientChange, ClientSecret};
 pub use codes::{CodeRefusal, Fresh, Redeemed, Redemption};
 pub use consents::Consent;
@@ -44,7 +44,6 @@ pub use quotas::Quoted;
 pub use revocations::feed_streams::FeedStream;
 pub use revocations::log::Head;
 pub use revocations::{Receipt, Target};
-pub use sessionless_tokens::Sessionless;
 pub use sessions::browser::{BrowserSignIn, SignedIn};
 pub use sessions::{SessionChange, Swept};
 pub use store::{Page, Store, StoreOptions};

@@ -69,6 +69,22 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A duration as people write it: one number and `ms`, `s`, `m`, `h` or `d`, such as `90s`. `None` for
+/// anything else, and for what is too long to count in seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let number: u64 = number.parse().ok()?;
+    let each = match unit {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.checked_mul(each).map(Duration::from_secs)
+}
+
 /// Where the time comes from. Handed in, so that tests own it.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The wall clock.

@@ -14,9 +14,9 @@ const DEPTH_BELOW_SRC: usize = 2;
 /// Folders with more files than the rule allows: how many, and why that is right. The table of
 /// contents (`lib.rs`, `main.rs`, `mod.rs`) does not count.
 const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
-    ("crates/token/src", 20, "the spine is flat: one noun, one file, nothing hidden"),
+    ("crates/token/src", 19, "the spine is flat: one noun, one file, nothing hidden"),
     ("crates/domain/src", 21, "flat like the spine: one noun, one file"),
-    ("crates/store/src", 23, "one table, one file"),
+    ("crates/store/src", 22, "one table, one file"),
     ("crates/store/tests/contract", 22, "one file for each part of the store"),
     (
         "crates/server/src",
@@ -24,9 +24,8 @@ const LARGER_FOLDERS: &[(&str, usize, &str)] = &[
         "what every endpoint shares; the endpoints have folders of their own",
     ),
     ("crates/server/src/oauth", 16, "one endpoint, one file"),
-    ("crates/server/tests/http", 50, "one file for each endpoint, and for each way to attack one"),
+    ("crates/server/tests/http", 40, "one file for each endpoint, and for each way to attack one"),
     ("crates/checks/tests/stories", 24, "one promise, one file"),
-    ("crates/checks/tests/stories/harness", 15, "one actor, one file"),
 ];
 
 #[test]

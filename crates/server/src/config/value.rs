@@ -3,32 +3,18 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use menshen_token::parse_duration;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-
-/// A duration such as `90s`, `10m`, `12h`, `30d` or `250ms`: one number, one unit.
-pub(super) fn duration(text: &str) -> Option<Duration> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(unit_at);
-    let number: u64 = number.parse().ok()?;
-    let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => seconds(1),
-        "m" => seconds(MINUTE),
-        "h" => seconds(HOUR),
-        "d" => seconds(DAY),
-        _ => None,
-    }
-}
 
 /// A duration within a range.
 pub(super) fn duration_within(
     text: &str,
     range: &RangeInclusive<Duration>,
 ) -> Result<Duration, String> {
-    duration(text).filter(|duration| range.contains(duration)).ok_or_else(|| {
+    parse_duration(text).filter(|duration| range.contains(duration)).ok_or_else(|| {
         format!("a duration from {} to {}", written(*range.start()), written(*range.end()))
     })
 }

@@ -12,7 +12,7 @@ use menshen_domain::sealed::KeyEncryptionKey;
 use zeroize::Zeroizing;
 
 use super::StartError;
-use crate::entropy::Entropy;
+use menshen_token::Entropy;
 
 const KEY_FILE: &str = "key-encryption.key";
 

@@ -6,10 +6,11 @@ use menshen_token::{
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::{Receipt, append, longest, nothing_left};
+use crate::access_tokens::sessionless;
 use crate::codes::issuing;
 use crate::database::row::Cells;
 use crate::database::{Statement, Tx};
-use crate::{Result, device_authorizations, logout_deliveries, sessionless_tokens};
+use crate::{Result, device_authorizations, logout_deliveries};
 
 /// What is ended together.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ async fn append_rule(
         },
         Covered::User(id) => {
             raise_cut_off(tx, id, cut_off).await?;
-            sessionless_tokens::forget(tx, id).await?;
+            sessionless::forget(tx, id).await?;
             Revocation::UserBefore(id.clone(), cut_off)
         }
         Covered::Client(id) => {
@@ -247,7 +248,7 @@ async fn latest(tx: &mut Tx<'_>, covered: &Covered) -> Result<Latest> {
         grants: cells.count()?,
     };
     if let Covered::User(id) = covered
-        && let Some((issued_at, expires_at)) = sessionless_tokens::latest(tx, id).await?
+        && let Some((issued_at, expires_at)) = sessionless::latest(tx, id).await?
     {
         latest.issued_at = latest.issued_at.max(issued_at);
         latest.access_expires_at = latest.access_expires_at.max(expires_at);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::{Answer, Operator, Site};
+use super::{Answer, Cookies, Operator, Site};
 
 /// Where codes are sent. Nobody is there: what a browser would bring is read off the redirect.
 const CALLBACK: &str = "https://web.example/callback";
@@ -23,7 +23,7 @@ const VERIFIER: &str = "another-verifier-of-forty-three-characters-or-more";
 pub(crate) struct Browser {
     site: Site,
     issuer: String,
-    cookies: BTreeMap<String, String>,
+    cookies: Cookies,
 }
 
 impl Browser {
@@ -35,16 +35,16 @@ impl Browser {
 
     /// A new one, for a server that does not know itself by its own address.
     pub(crate) fn for_issuer(site: Site, issuer: &str) -> Self {
-        Self { site, issuer: issuer.to_owned(), cookies: BTreeMap::new() }
+        Self { site, issuer: issuer.to_owned(), cookies: Cookies::default() }
     }
 
     /// Goes to a path of the server, and follows redirects as long as they stay there.
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         let mut path = path.to_owned();
         loop {
-            let cookies = self.cookie_line();
+            let cookies = self.cookies.line();
             let answer = self.site.get(&path, &[("cookie", &cookies)]).await.expect("it answers");
-            self.take_cookies(&answer);
+            self.cookies.take(&answer);
             match answer.header("location").strip_prefix(&self.issuer) {
                 Some(own) => path = own.to_owned(),
                 None => return answer,
@@ -64,31 +64,13 @@ impl Browser {
         let given = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let given = given.filter(|(name, _)| !is_filled(name));
         let form: Vec<(&str, &str)> = given.chain(filled.iter().copied()).collect();
-        let cookies = self.cookie_line();
+        let cookies = self.cookies.line();
         let headers = [("cookie", cookies.as_str()), ("sec-fetch-site", "same-origin")];
         let answer = self.site.form(action, &form, &headers).await.expect("it answers");
-        self.take_cookies(&answer);
+        self.cookies.take(&answer);
         match answer.header("location").strip_prefix(&self.issuer) {
             Some(own) => self.get(own).await,
             None => answer,
-        }
-    }
-
-    fn cookie_line(&self) -> String {
-        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-        pairs.collect::<Vec<_>>().join("; ")
-    }
-
-    fn take_cookies(&mut self, answer: &Answer) {
-        for line in answer.headers.get_all("set-cookie") {
-            let line = line.to_str().expect("visible ASCII");
-            let (pair, attributes) = line.split_once(';').expect("it has attributes");
-            let (name, value) = pair.split_once('=').expect("a pair");
-            if attributes.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! A browser in front of a gateway: it signs in at the provider, and keeps the cookies of both.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::{Answer, Browser, Server, Site, Wire};
+use super::{Answer, Browser, Cookies, Server, Site, Wire};
 
 /// What the guarded site is called. Browsers take it for their own machine.
 pub(crate) const HOST: &str = "127.0.0.1:7777";
@@ -17,7 +16,7 @@ pub(crate) struct Visitor {
     gateway: Site,
     provider: Option<Browser>,
     issuer: String,
-    cookies: BTreeMap<String, String>,
+    cookies: Cookies,
 }
 
 impl Visitor {
@@ -27,14 +26,14 @@ impl Visitor {
             gateway: Site::new(&format!("http://{gateway}"), Wire::Connections),
             provider: Some(Browser::new(server.site())),
             issuer: server.issuer.clone(),
-            cookies: BTreeMap::new(),
+            cookies: Cookies::default(),
         }
     }
 
     /// One that signs in elsewhere.
     pub(crate) fn of(gateway: SocketAddr) -> Self {
         let gateway = Site::new(&format!("http://{gateway}"), Wire::Connections);
-        Self { gateway, provider: None, issuer: String::new(), cookies: BTreeMap::new() }
+        Self { gateway, provider: None, issuer: String::new(), cookies: Cookies::default() }
     }
 
     /// The same browser, as the provider sees it.
@@ -99,26 +98,17 @@ impl Visitor {
 
     /// The value of the cookie that holds the session.
     pub(crate) fn session_cookie(&self) -> Option<&str> {
-        self.cookies.get("menshen-session").map(String::as_str)
+        self.cookies.get("menshen-session")
     }
 
     /// All cookies, as they are sent to the site.
     pub(crate) fn cookie_line(&self) -> String {
-        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-        pairs.collect::<Vec<_>>().join("; ")
+        self.cookies.line()
     }
 
     fn take_cookies(&mut self, answer: &Answer) {
-        for line in answer.headers.get_all("set-cookie") {
-            let line = line.to_str().expect("visible ASCII");
-            let (pair, attributes) = line.split_once(';').expect("it has attributes");
-            let (name, value) = pair.split_once('=').expect("a pair");
+        for attributes in self.cookies.take(answer) {
             assert!(attributes.contains("HttpOnly") && attributes.contains("SameSite=Lax"));
-            if attributes.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
         }
     }
 }

@@ -3,25 +3,15 @@
 
 use axum::response::Response;
 
-use super::super::token::TokenRequest;
+use super::super::token::{TokenRequest, password};
 use super::sessionless::{self, Order};
 use crate::error::OAuthError;
-use crate::sign_in;
 
 /// Gives a token to whoever knows a password, and has the code of the day where that is wanted
 /// (`otp`); slowed down by the address that the gateway names.
 pub(in crate::oauth) async fn answer(request: &TokenRequest<'_>) -> Result<Response, OAuthError> {
-    let (app, form) = (request.app, request.form);
-    let (username, password) = (form.require("username")?, form.require("password")?);
-    let address = sessionless::client_address(form)?;
+    let address = sessionless::client_address(request.form)?;
     let order = Order::read(request).await?;
-    let code = form.text("otp");
-    let proved = sign_in::by_password_and_code(app, address, username, password, code).await;
-    let (user, authentication) = proved.map_err(|error| match error {
-        OAuthError::AccessDenied | OAuthError::WrongOneTimePassword => {
-            OAuthError::InvalidGrant(None)
-        }
-        other => other,
-    })?;
+    let (user, authentication) = password::proved(request, address).await?;
     order.give(request, &user, authentication).await
 }

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::config::{Config, Sources};
-use crate::entropy::SystemEntropy;
+use menshen_token::SystemEntropy;
 
 const ISSUER: &str = "https://id.example";
 

@@ -9,7 +9,7 @@ mod exchange;
 pub(crate) mod grant_type;
 pub(crate) mod id_token;
 mod jwt_bearer;
-mod password;
+pub(super) mod password;
 mod refresh_token;
 pub(super) mod resource;
 pub(crate) mod response;

@@ -24,8 +24,8 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::config::{Config, Sources};
-use crate::entropy::SystemEntropy;
 use crate::run::listen;
+use menshen_token::SystemEntropy;
 
 /// A server that says how many certificates came with the connection.
 struct Server {

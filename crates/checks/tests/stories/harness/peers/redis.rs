@@ -8,7 +8,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
-use super::{free_address, until};
+use crate::harness::{free_address, until};
 
 /// A running Redis.
 #[derive(Debug)]
