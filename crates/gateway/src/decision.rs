@@ -83,6 +83,17 @@ pub struct Allowed {
     pub streams: Streams,
 }
 
+/// How a rule fits a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// Its name.
+    pub rule: String,
+    /// The line of the rules file that it begins on.
+    pub line: usize,
+    /// Why it is not about the request; `None` when it decides.
+    pub miss: Option<Miss>,
+}
+
 /// The headers by which frameworks let a client change method or path after the fact.
 const OVERRIDING: [&str; 5] = [
     "x-http-method-override",
@@ -231,26 +242,21 @@ pub(crate) fn about<'a>(rules: &'a Rules, facts: &Facts) -> Result<(Target, &'a 
     Ok((target, rule.ok_or(Refusal::NoRule)?))
 }
 
-/// Why each rule before the one that decided is not about a request.
-pub(crate) fn misses(rules: &Rules, facts: &Facts) -> Vec<(String, Option<Miss>)> {
+/// How the rule that decides fits a request, and why each one before it does not.
+pub(crate) fn fits(rules: &Rules, facts: &Facts) -> Vec<Fit> {
     let (Ok(host), Ok(target)) =
         (facts.host.parse::<Host>(), Target::parse(&facts.target, rules.config.paths))
     else {
         return Vec::new();
     };
-    let judged = rules
-        .config
-        .rules
-        .iter()
-        .map(|rule| (rule.name.clone(), rule.misses(&host, &target, &facts.method)));
-    let mut found = Vec::new();
-    for (name, miss) in judged {
-        found.push((name, miss));
-        if miss.is_none() {
-            break;
-        }
-    }
-    found
+    let decides = about(rules, facts).ok().map(|(_, rule)| rule.line);
+    let fit = |rule: &Rule| Fit {
+        rule: rule.name.clone(),
+        line: rule.line,
+        miss: rule.misses(&host, &target, &facts.method).filter(|_| decides != Some(rule.line)),
+    };
+    let passed_over = |rule: &&Rule| decides.is_none_or(|line| rule.line <= line);
+    rules.config.rules.iter().filter(passed_over).map(fit).collect()
 }
 
 /// Whether a browser navigates here, and the rule would have it sign in. A script that fetches

@@ -15,11 +15,11 @@ use menshen_token::{Clock, Timestamp};
 use menshen_verifier::{Readiness, Verifier};
 
 use crate::browser::{Browsers, Logins};
-use crate::config::{Config, Miss, Provider};
+use crate::config::{Config, Provider};
 use crate::credentials::Conversion;
 use crate::decision::Limits;
 use crate::doors::proxy::LiveStreams;
-use crate::{Entropy, Facts, Signer, Vault, decision};
+use crate::{Entropy, Facts, Fit, Signer, Vault, decision};
 
 use liveness::KnownAlive;
 
@@ -129,10 +129,17 @@ impl Gateway {
         })
     }
 
+    /// Waits until decisions can be taken.
+    pub async fn ready(&self) {
+        if let Some(verifier) = &self.parts.verifier {
+            verifier.ready().await;
+        }
+    }
+
     /// How each rule, up to the one that decides, fits a request; empty when the request is refused
     /// before any rule is looked at.
-    pub fn fits(&self, facts: &Facts) -> Vec<(String, Option<Miss>)> {
-        decision::misses(&self.rules(), facts)
+    pub fn fits(&self, facts: &Facts) -> Vec<Fit> {
+        decision::fits(&self.rules(), facts)
     }
 
     pub(crate) fn rules(&self) -> Guard<Arc<Rules>> {

@@ -15,13 +15,13 @@ mod run;
 mod target;
 pub mod vault;
 
-pub use decision::{Allowed, Decision, LOGIN_PATH, OWN_PATHS, Refused};
+pub use decision::{Allowed, Decision, Fit, LOGIN_PATH, OWN_PATHS, Refused};
 pub use facts::{Door, Facts, Scheme};
 pub use gateway::Gateway;
 pub use host::{Host, InvalidHost};
 pub use identity::{HeaderNames, Identity, KeyError, Signer};
 pub use menshen_token::{Entropy, SystemEntropy};
 pub use refusal::Refusal;
-pub use run::{Running, Start, StartError, run};
+pub use run::{Running, Start, StartError, open, run};
 pub use target::{AmbiguousTarget, Leniency, Target};
 pub use vault::{Vault, VaultError};

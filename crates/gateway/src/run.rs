@@ -108,27 +108,15 @@ pub struct Running {
 ///
 /// [`StartError`]; that the provider cannot be reached is none.
 pub async fn run(start: Start) -> Result<Running, StartError> {
-    let config = Config::read_beside(&start.rules, start.beside.as_ref())?;
-    if config.keeps_sessions() && start.vault.is_none() {
-        return Err(StartError::MissingVault);
-    }
-    let certificates = config.tls.as_ref().map(Certificates::read).transpose()?;
-    let (decisions_at, proxy_at) = (config.decisions, config.listen);
-    let at_start = config.clone();
-    let signer = signer(&config)?;
-    let given = Given(start.client_secret);
-    let logins = logins(&config, &given)?;
-    let gateway = assemble(config.clone(), given.0.clone(), start.clock, start.entropy)?;
-    gateway.replace_rules(config, logins);
-    gateway.replace_signer(signer);
-    if let Some(vault) = start.vault {
-        gateway.welcome_browsers(vault);
-    }
+    let place = (start.rules.clone(), start.beside.clone());
+    let given = Given(start.client_secret.clone());
+    let (gateway, at_start) = opened(start)?;
+    let certificates = at_start.tls.as_ref().map(Certificates::read).transpose()?;
+    let (decisions_at, proxy_at) = (at_start.decisions, at_start.listen);
     let (stop, stopped) = watch::channel(false);
     let door = Proxy::new(&gateway, doors::own(&gateway), certificates);
     door.pools().prepare(&at_start)?;
     let (listener, decisions) = listen(decisions_at).await?;
-    let place = (start.rules, start.beside);
     let reloading = Reloading::new(place, given, Arc::clone(&door), at_start);
     let mut tasks = vec![
         tokio::spawn(reloading.clone().watch(stopped.clone())),
@@ -149,6 +137,33 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         tokio::spawn(proxy::end_with_tokens(streams, verifier.clone())).abort_handle()
     });
     Ok(Running { decisions, proxy, gateway, reloading, stop, tasks, ends })
+}
+
+/// A gateway without listeners, for whoever wants to know how it decides.
+///
+/// # Errors
+///
+/// [`StartError`]; that the provider cannot be reached is none.
+pub fn open(start: Start) -> Result<Gateway, StartError> {
+    opened(start).map(|(gateway, _)| gateway)
+}
+
+/// The gateway of a rules file, and what the file says.
+fn opened(start: Start) -> Result<(Gateway, Config), StartError> {
+    let config = Config::read_beside(&start.rules, start.beside.as_ref())?;
+    if config.keeps_sessions() && start.vault.is_none() {
+        return Err(StartError::MissingVault);
+    }
+    let signer = signer(&config)?;
+    let given = Given(start.client_secret);
+    let logins = logins(&config, &given)?;
+    let gateway = assemble(config.clone(), given.0, start.clock, start.entropy)?;
+    gateway.replace_rules(config.clone(), logins);
+    gateway.replace_signer(signer);
+    if let Some(vault) = start.vault {
+        gateway.welcome_browsers(vault);
+    }
+    Ok((gateway, config))
 }
 
 fn assemble(

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use menshen_gateway::config::Config;
 use menshen_gateway::config::Provider;
-use menshen_gateway::{Running, Start, StartError, SystemEntropy, Vault};
+use menshen_gateway::{Gateway, Running, Start, StartError, SystemEntropy, Vault};
 use menshen_token::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -121,12 +121,20 @@ async fn serve(args: Args) -> Result<()> {
 }
 
 async fn start(from: Rules) -> Result<Running> {
+    advised(menshen_gateway::run(given(from).await?).await)
+}
+
+/// A gateway that listens nowhere.
+async fn open(from: Rules) -> Result<Gateway> {
+    advised(menshen_gateway::open(given(from).await?))
+}
+
+async fn given(from: Rules) -> Result<Start> {
     let Rules { rules, client_secret } = from;
     let clock = Arc::new(SystemClock::new());
     let entropy = Arc::new(SystemEntropy);
     let vault = vault(&rules, None, &entropy).await?;
-    let start = Start { rules, beside: None, client_secret, vault, clock, entropy };
-    advised(menshen_gateway::run(start).await)
+    Ok(Start { rules, beside: None, client_secret, vault, clock, entropy })
 }
 
 /// Starts a gateway in the process of a server, as a client that needs no set-up.
@@ -147,7 +155,7 @@ pub(crate) async fn beside(server: &menshen_server::Running, rules: PathBuf) -> 
     advised(menshen_gateway::run(start).await)
 }
 
-fn advised(started: Result<Running, StartError>) -> Result<Running> {
+fn advised<T>(started: Result<T, StartError>) -> Result<T> {
     let advice = match &started {
         Err(StartError::MissingSecret(_)) => {
             "client_secret_file in [provider], or MENSHEN_GATEWAY_SECRET"

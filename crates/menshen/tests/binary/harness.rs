@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -108,6 +109,26 @@ impl Server {
 
     pub(crate) fn address(&self) -> &str {
         self.ready["address"].as_str().expect("always told")
+    }
+
+    /// A token of the client `admin` for itself.
+    pub(crate) fn admin_token(&self) -> String {
+        let secret = self.ready["admin"]["client_secret"].as_str().expect("a first start");
+        let form = format!(
+            "grant_type=client_credentials&scope=admin&client_id=admin&client_secret={secret}"
+        );
+        let mut socket = TcpStream::connect(self.address()).expect("it listens");
+        let request = format!(
+            "POST /token HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+            form.len()
+        );
+        socket.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("it answers");
+        let token =
+            answer.split("\"access_token\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        token.unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
     }
 
     /// Sends SIGTERM and returns at once.

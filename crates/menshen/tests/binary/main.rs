@@ -2,6 +2,7 @@
 
 mod configuration;
 mod demo;
+mod gateway;
 mod harness;
 mod help;
 mod serve;

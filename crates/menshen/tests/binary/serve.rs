@@ -145,24 +145,6 @@ fn asked(gateway: &str, path: &str, token: &str) -> String {
     answer
 }
 
-/// A token of the client `admin` for itself.
-fn token(server: &crate::harness::Server) -> String {
-    let secret = server.ready["admin"]["client_secret"].as_str().expect("a first start");
-    let form =
-        format!("grant_type=client_credentials&scope=admin&client_id=admin&client_secret={secret}");
-    let mut socket = TcpStream::connect(server.address()).expect("it listens");
-    let request = format!(
-        "POST /token HTTP/1.1\r\nhost: menshen\r\nconnection: close\r\ncontent-length: {}\r\n\
-         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
-        form.len()
-    );
-    socket.write_all(request.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("it answers");
-    let token = answer.split("\"access_token\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    token.unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
-}
-
 #[test]
 fn provider_and_gateway_are_one_process_that_needs_no_set_up() {
     let home = Home::new();
@@ -177,7 +159,7 @@ fn provider_and_gateway_are_one_process_that_needs_no_set_up() {
         if start == "the first start" {
             // The rules are read again by themselves.
             home.write("gateway.toml", &RULES.replace("ISSUER", server.issuer()));
-            let token = token(&server);
+            let token = server.admin_token();
             wait_until("the token is taken", || {
                 asked(&gateway, "/orders", &token).contains(" 200 ")
             });
