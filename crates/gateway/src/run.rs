@@ -124,7 +124,11 @@ pub async fn run(start: Start) -> Result<Running, StartError> {
         tokio::spawn(serve(listener, doors::decisions(&gateway), stopped.clone())),
     ];
     if let (Some(mirror), Some(verifier)) = (gateway.mirror(), gateway.verifier()) {
-        tasks.push(tokio::spawn(mirror.clone().watch(verifier.clone(), stop.subscribe())));
+        tasks.push(tokio::spawn(mirror.clone().watch(
+            verifier.clone(),
+            Arc::clone(gateway.live_streams()),
+            stop.subscribe(),
+        )));
     }
     let mut proxy = None;
     if let Some(address) = proxy_at {

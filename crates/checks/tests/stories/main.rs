@@ -8,6 +8,7 @@ mod cut_feeds;
 mod endings;
 mod followers;
 mod foreign_logins;
+mod gateway_freshness;
 mod gateway_methods;
 mod guessing;
 mod hostile_input;

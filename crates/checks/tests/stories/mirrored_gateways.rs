@@ -13,7 +13,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::harness::{
-    App, Database, Operator, Proxy, Redis, Server, Setup, Tokens, app_policy, until,
+    App, Database, Gateway, Operator, Proxy, Redis, Server, Setup, Tokens, Upstream, app_policy,
+    until,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -107,6 +108,43 @@ async fn an_allowlist_asks_the_provider_once_for_each_session_and_hears_its_end_
     until("it is refused", SOON, async || gateway.status("known", &renewed).await == 401).await;
     assert_eq!(gateway.status("known", &tokens).await, 401);
     assert_eq!(asked(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_with_its_session_on_the_mirror_too() {
+    let story = Story::begin().await;
+    let upstream = Upstream::start().await;
+    let issuer = &story.server.issuer;
+    let provider = format!(
+        "[provider]\nissuer = \"{issuer}\"\nclient_id = \"admin\"\nrevocations = \"mirror\"\n\
+         [redis]\nurl = \"{}\"\n",
+        story.redis.url()
+    );
+    let rules = format!(
+        "{}[[rule]]\nname = \"all\"\nhosts = [\"*\"]\npaths = [\"/**\"]\n\
+         authenticate = [\"bearer\"]\naudiences = [\"{issuer}\"]\nupstream = \"api\"\n",
+        upstream.table("api")
+    );
+    let gateway = Gateway::launch(provider, story.server.admin_secret(), &rules).await;
+    gateway.ready().await;
+    let (goes, stays) = (story.sign_in().await, story.sign_in().await);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let open = async |tokens: &Tokens| {
+        let request = client.get(format!("http://{}/stream/a", gateway.proxy));
+        let stream = request.bearer_auth(&tokens.access).send().await.expect("it is on");
+        assert_eq!(stream.status(), 200);
+        stream
+    };
+    let (mut over, mut kept) = (open(&goes).await, open(&stays).await);
+    for stream in [&mut over, &mut kept] {
+        assert_eq!(stream.chunk().await.expect("a line").as_deref(), Some(&b"begun\n"[..]));
+    }
+    story.app.log_out(&goes.refresh, "device").await.ok();
+    let ended = tokio::time::timeout(SOON, over.chunk()).await.expect("it is closed");
+    assert!(ended.is_err(), "broken off, not ended");
+    until("the service behind is rid of it", SOON, async || upstream.streams() == 1).await;
+    upstream.say("still");
+    assert_eq!(kept.chunk().await.expect("a line").as_deref(), Some(&b"still\n"[..]));
 }
 
 struct Story {

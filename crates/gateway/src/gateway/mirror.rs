@@ -1,16 +1,18 @@
 //! Revocations and live sessions as they stand in Redis: one round trip for each token, by section 2
 //! of `docs/mirror.md`. What cannot be asked or is not known to be complete is no answer.
 
-use std::sync::OnceLock;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use menshen_token::{AccessToken, Revocation, Timestamp};
-use menshen_verifier::{Found, Revocations, Verifier};
+use menshen_verifier::{Found, Revocations, Verified, Verifier};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisResult};
 use tokio::sync::watch;
 
 use crate::config::{Config, Lists, Redis, RevocationSource};
+use crate::doors::proxy::LiveStreams;
 
 /// How long Redis may take to answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -85,8 +87,14 @@ impl Mirror {
         Ok(Self { redis, prefix: settings.prefix.clone() })
     }
 
-    /// Keeps the verifier's idea of its readiness current while no request asks.
-    pub(crate) async fn watch(self, verifier: Verifier, mut stopped: watch::Receiver<bool>) {
+    /// Keeps the verifier's idea of its readiness current while no request asks, and ends what is
+    /// under way when its token is dead.
+    pub(crate) async fn watch(
+        self,
+        verifier: Verifier,
+        streams: Arc<LiveStreams>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
         let mut failing = false;
         loop {
             match self.age().await {
@@ -101,6 +109,7 @@ impl Mirror {
                     failing = true;
                 }
             }
+            self.end_dead(&streams).await;
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
@@ -111,6 +120,20 @@ impl Mirror {
     /// A question at an instant.
     pub(crate) fn question(&self, lists: Lists, now: Timestamp) -> Question<'_> {
         Question { mirror: self, lists, now, session: OnceLock::new() }
+    }
+
+    /// Looks every token up that has a stream open.
+    async fn end_dead(&self, streams: &LiveStreams) {
+        let mut dead = HashSet::new();
+        for token in streams.tokens() {
+            let token = token.token();
+            let found = self.question(Lists::Denylist, token.issued_at).naming(token).await;
+            if found.rules.iter().any(|rule| rule.kills(token)) {
+                dead.insert(token.jti);
+            }
+        }
+        let is_dead = |token: &Verified| dead.contains(&token.token().jti);
+        streams.end(|identity| identity.verified.as_ref().is_some_and(is_dead));
     }
 
     async fn age(&self) -> RedisResult<Option<Duration>> {

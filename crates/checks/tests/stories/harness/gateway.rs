@@ -65,13 +65,18 @@ impl Gateway {
         Self { decisions, proxy, folder, provider, secret: secret.to_owned(), process }
     }
 
-    /// Kills it, and starts it again in the same folder.
+    /// Kills it, starts it again in the same folder, and waits until it can decide.
     pub(crate) async fn restart(&mut self) {
+        self.start_over().await;
+        self.ready().await;
+    }
+
+    /// Kills it, and starts it again in the same folder, whether it can decide or not.
+    pub(crate) async fn start_over(&mut self) {
         self.process.kill().expect("it is ours");
         self.process.wait().expect("it is ours");
         let (process, [decisions, proxy]) = begin(self.folder.path(), &self.secret).await;
         (self.process, self.decisions, self.proxy) = (process, decisions, proxy);
-        self.ready().await;
     }
 
     /// Exchanges the rules, as an operator does, and waits until they are read: whether they hold.

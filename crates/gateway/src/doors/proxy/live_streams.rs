@@ -1,5 +1,6 @@
 //! Requests under way, so that they can be ended with the session that they belong to.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::{AbortHandle, Abortable, Pending, pending};
-use menshen_verifier::Verifier;
+use menshen_token::Jti;
+use menshen_verifier::{Verified, Verifier};
 
 use crate::Identity;
 
@@ -30,6 +32,14 @@ impl LiveStreams {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         self.open.pin().insert(number, Open { identity, end });
         Lease { number, streams: Arc::clone(self), over: Abortable::new(pending(), registration) }
+    }
+
+    /// The tokens that have requests under way, each once.
+    pub(crate) fn tokens(&self) -> Vec<Verified> {
+        let open = self.open.pin();
+        let tokens = open.values().filter_map(|open| open.identity.verified.clone());
+        let each: HashMap<Jti, Verified> = tokens.map(|token| (token.token().jti, token)).collect();
+        each.into_values().collect()
     }
 
     /// Ends every request of these identities: how many.
