@@ -145,6 +145,31 @@ fn is_on_the_map(tree: &Tree) -> Vec<String> {
 }
 
 #[test]
+fn the_map_shows_each_place_once() {
+    hold(
+        is_on_the_map_once,
+        &[&[(
+            "ARCHITECTURE.md",
+            "| `token/a.rs` | reads |\n| `token/b.rs`, `token/a.rs` | writes |\n",
+        )]],
+    );
+}
+
+/// The first cell of a row of a table of rooms names files; each stands in one row.
+fn is_on_the_map_once(tree: &Tree) -> Vec<String> {
+    let map = tree.find("ARCHITECTURE.md").map_or("", |file| &file.text);
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.filter_map(|row| row.split(" |").next());
+    let mut named: Vec<&str> = cells
+        .flat_map(|cell| cell.split(['`', ',', ' ']))
+        .filter(|name| !name.is_empty())
+        .collect();
+    named.sort_unstable();
+    let twice = named.windows(2).filter(|pair| pair[0] == pair[1]);
+    twice.map(|pair| format!("ARCHITECTURE.md shows {} twice", pair[0])).collect()
+}
+
+#[test]
 fn documents_name_only_verbs_that_exist() {
     hold(knows_its_verbs, &[&[("Makefile", "test: ## x"), ("README.md", "run `make tset`")]]);
 }
