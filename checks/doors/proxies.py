@@ -101,6 +101,10 @@ class Envoy(Door):
                 "/etc/ssl/api.example.com": str(home / "server"),
                 "port_value: 9180": f"port_value: {world.ports['decisions']}",
                 "port_value: 3000": f"port_value: {world.echo.port}",
+                # How long Envoy holds a connection open behind a refusal, a second by default:
+                # the promises read until it is closed.
+                "request_headers_timeout: 10s": "request_headers_timeout: 10s\n"
+                "          delayed_close_timeout: 0.05s",
             },
         )
         configuration = home / "envoy.yaml"
