@@ -1,0 +1,24 @@
+import { createAuthClient, type AuthClient, type AuthClientOptions } from '@menshen/client'
+import type { Watch, Watched } from './watch.js'
+
+export interface ReactNativeClientOptions extends AuthClientOptions {
+  /** What to watch on the phone, such as `[appState(AppState), netInfo(NetInfo)]`. */
+  watch: readonly Watch[]
+}
+
+/**
+ * `createAuthClient`, and `watch` for as long as the client lives: `dispose()` stops both.
+ *
+ * @throws {AuthError} `config` as `createAuthClient` does.
+ */
+export function createReactNativeClient({ watch, ...options }: ReactNativeClientOptions): AuthClient {
+  const client = createAuthClient(options)
+  const { dispose } = client
+  const stops = watch.map((start) => start(client as AuthClient & Watched))
+  return Object.assign(client, {
+    dispose() {
+      for (const stop of stops) stop()
+      dispose()
+    },
+  })
+}

@@ -1,0 +1,18 @@
+export { asyncStorage } from './async-storage.js'
+export type { AsyncStorageModule } from './async-storage.js'
+export { expoWebBrowser, inAppBrowser } from './browser.js'
+export type {
+  BrowserOptions, BrowserResult, ExpoWebBrowserModule, InAppBrowserModule,
+} from './browser.js'
+export { createReactNativeClient } from './client.js'
+export type { ReactNativeClientOptions } from './client.js'
+export { expoCrypto, quickCrypto } from './crypto.js'
+export type { ExpoCryptoModule, QuickCryptoModule } from './crypto.js'
+export { keychain } from './keychain.js'
+export type { KeychainModule, KeychainOptions } from './keychain.js'
+export { mmkv } from './mmkv.js'
+export type { MmkvInstance } from './mmkv.js'
+export { secureStore } from './secure-store.js'
+export type { SecureStoreModule, SecureStoreOptions } from './secure-store.js'
+export { appState, netInfo } from './watch.js'
+export type { AppStateModule, NetInfoModule, Watch, Watched } from './watch.js'

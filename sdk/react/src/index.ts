@@ -1,0 +1,8 @@
+export { AuthLoading, SignedIn, SignedOut } from './guards.js'
+export type { GuardProps } from './guards.js'
+export { useAuth, useAuthClient, useAuthEvent, useSession, useSignOutStatus, useUser } from './hooks.js'
+export type { Auth, SignOutStatus } from './hooks.js'
+export { AuthProvider } from './provider.js'
+export type { AuthProviderProps } from './provider.js'
+export type { SignedOutBecause } from './store.js'
+export type { User } from './user.js'
