@@ -1,44 +1,62 @@
+/** The token on the requests of an axios instance. */
 import type { AuthClient } from './client.js'
-import { originOf, type AuthFetchOptions } from './fetch.js'
+import { openOrigins, type AuthFetchOptions } from './origin.js'
+
+export type { AuthFetchOptions } from './origin.js'
 
 /** The part of an axios instance that is used. */
 export interface AxiosLike {
-  defaults: { baseURL?: string }
   interceptors: {
     request: { use(onFulfilled: (config: any) => any): number; eject(id: number): void }
-    response: { use(onFulfilled: undefined, onRejected: (error: any) => any): number; eject(id: number): void }
+    response: {
+      use(onFulfilled: (response: any) => any, onRejected: (error: any) => any): number
+      eject(id: number): void
+    }
   }
   request(config: any): Promise<any>
+  getUri(config: any): string
 }
 
-const TRIED = Symbol.for('menshen.tried')
+/** In a request that is sent again: the token that was refused. Axios keeps no symbols. */
+const REFUSED = 'menshenRefused'
 
 /**
- * Puts the access token on the requests of an axios instance to `origins`; a 401 leads to one refresh,
- * shared by all instances of this client, and one more try. The answer takes both out again.
+ * Puts the access token on the requests of an axios instance to `origins`, unless they bring an
+ * `Authorization` of their own; a 401 leads to one refresh, shared by all instances of this client, and one
+ * more try, unless the body is a stream. The answer takes both out again.
+ *
+ * Axios runs the request interceptors that were added last first: add those that change the address after
+ * this, so that it sees what they made of it.
+ *
+ * @throws {AuthError} `config` when an origin is none.
  */
-export function authAxios(client: AuthClient, axios: AxiosLike, { origins }: AuthFetchOptions): () => void {
-  const allowed = new Set(origins.map((origin) => origin.replace(/\/$/, '').toLowerCase()))
-  const isOurs = (config: { url?: string; baseURL?: string }) => {
-    const base = config.baseURL ?? axios.defaults.baseURL
-    const absolute = originOf(config.url ?? '') ?? (base === undefined ? undefined : originOf(base))
-    // `//host/path` names a host of its own.
-    return absolute !== undefined && !/^[\\/]{2}/.test(config.url ?? '') && allowed.has(absolute)
-  }
+export function authAxios(client: AuthClient, axios: AxiosLike, options: AuthFetchOptions): () => void {
+  const isOurs = openOrigins(options)
+
   const request = axios.interceptors.request.use(async (config) => {
-    if (!isOurs(config)) return config
-    const token = await client.getAccessToken({ refused: config[TRIED] })
+    const refused: string | undefined = config[REFUSED]
+    if (!isOurs(axios.getUri(config)) || (refused === undefined && config.headers.has('authorization'))) return config
+    const token = await client.getAccessToken({ refused })
     config.headers.set('authorization', `Bearer ${token}`)
+    // Who else reads the request may change its headers; what was sent is remembered beside them.
+    sent.set(config, token)
     return config
   })
-  const response = axios.interceptors.response.use(undefined, (error) => {
-    const config = error?.config
-    const sent = /^Bearer (.*)$/.exec(String(config?.headers?.get?.('authorization') ?? ''))?.[1]
-    const once = error?.response?.status === 401 && sent !== undefined && config[TRIED] === undefined
-    const streamed = typeof config?.data?.pipe === 'function' || typeof config?.data?.getReader === 'function'
-    if (!once || streamed || !isOurs(config)) throw error
-    return axios.request({ ...config, [TRIED]: sent })
-  })
+  const sent = new WeakMap<object, string>()
+
+  /** Sends a refused request once more; `undefined` for one that must not be. */
+  const again = (config: any, status: unknown): Promise<any> | undefined => {
+    const token = config && sent.get(config)
+    const data = config?.data
+    const isStream = typeof data?.pipe === 'function' || typeof data?.getReader === 'function'
+    if (status !== 401 || token === undefined || config[REFUSED] !== undefined || isStream) return undefined
+    return axios.request({ ...config, [REFUSED]: token })
+  }
+
+  const response = axios.interceptors.response.use(
+    (answer) => again(answer?.config, answer?.status) ?? answer,
+    (error) => again(error?.config, error?.response?.status) ?? Promise.reject(error),
+  )
   return () => {
     axios.interceptors.request.eject(request)
     axios.interceptors.response.eject(response)

@@ -1,24 +1,26 @@
-import { AuthError } from './errors.js'
-import { failure, type Wire } from './wire.js'
-
 /** What the provider says about itself (OpenID Connect Discovery 1.0, RFC 8414). */
+import { AuthError } from './errors.js'
+import { failure, isSafeAddress, textIn, type Wire } from './wire.js'
+
 export interface Metadata {
   authorizationEndpoint: string
   tokenEndpoint: string
   challengeEndpoint?: string
   revocationEndpoint?: string
   endSessionEndpoint?: string
-}
-
-export interface Discovery {
-  (): Promise<Metadata>
+  userinfoEndpoint?: string
+  eventsEndpoint?: string
+  /** Whether each answer names its issuer (RFC 9207). */
+  namesIssuer: boolean
 }
 
 /** Fetches the metadata once; a failure is not remembered. */
-export function openDiscovery(issuer: string, wire: Wire): Discovery {
+export type Discovery = () => Promise<Metadata>
+
+export function openDiscovery(issuer: string, wire: Wire, allowInsecure = false): Discovery {
   let known: Promise<Metadata> | undefined
   return () => {
-    known ??= fetchMetadata(issuer, wire).catch((error: unknown) => {
+    known ??= fetchMetadata(issuer, wire, allowInsecure).catch((error: unknown) => {
       known = undefined
       throw error
     })
@@ -26,26 +28,30 @@ export function openDiscovery(issuer: string, wire: Wire): Discovery {
   }
 }
 
-async function fetchMetadata(issuer: string, wire: Wire): Promise<Metadata> {
-  const answer = await wire.ask('GET', `${issuer}/.well-known/openid-configuration`)
-  if (answer.status !== 200) throw failure(answer)
-  const text = (name: string) => {
-    const value = answer.body[name]
-    return typeof value === 'string' ? value : undefined
-  }
+async function fetchMetadata(issuer: string, wire: Wire, allowInsecure: boolean): Promise<Metadata> {
+  const answer = await wire.ask('GET', `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+  if (answer.status !== 200 || !textIn(answer.body, 'issuer')) throw failure(answer)
   // Metadata of another issuer would send the tokens elsewhere (RFC 8414 section 3.3).
-  if (text('issuer') !== issuer) {
-    throw new AuthError('config', `the metadata is that of ${text('issuer') ?? 'nobody'}, not of ${issuer}`)
+  if (answer.body.issuer !== issuer) {
+    throw new AuthError('config', `the metadata is that of ${String(answer.body.issuer)}, not of ${issuer}`)
   }
-  const [authorizationEndpoint, tokenEndpoint] = [text('authorization_endpoint'), text('token_endpoint')]
-  if (authorizationEndpoint === undefined || tokenEndpoint === undefined) {
-    throw new AuthError('config', 'the metadata names no endpoints')
+  const endpoint = (name: string) => {
+    const url = textIn(answer.body, `${name}_endpoint`)
+    if (url && !isSafeAddress(url) && !(allowInsecure && /^http:\/\//i.test(url))) {
+      throw new AuthError('config', `the ${name} endpoint is not reached by https`)
+    }
+    return url
   }
+  const [authorizationEndpoint, tokenEndpoint] = [endpoint('authorization'), endpoint('token')]
+  if (!authorizationEndpoint || !tokenEndpoint) throw new AuthError('config', 'the metadata names no endpoints')
   return {
     authorizationEndpoint,
     tokenEndpoint,
-    challengeEndpoint: text('authorization_challenge_endpoint'),
-    revocationEndpoint: text('revocation_endpoint'),
-    endSessionEndpoint: text('end_session_endpoint'),
+    challengeEndpoint: endpoint('authorization_challenge'),
+    revocationEndpoint: endpoint('revocation'),
+    endSessionEndpoint: endpoint('end_session'),
+    userinfoEndpoint: endpoint('userinfo'),
+    eventsEndpoint: endpoint('session_events'),
+    namesIssuer: answer.body.authorization_response_iss_parameter_supported === true,
   }
 }

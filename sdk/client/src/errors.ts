@@ -48,14 +48,13 @@ export interface AuthErrorDetails {
 export interface SignInChallenge {
   /** Stands for the part of the sign-in that is done. */
   authSession: string
-  /** What would complete it: `otp`, `recovery_code`, `mailed_code`. */
+  /** What would complete it, the best one first: `otp`, `recovery_code`, `mailed_code`. */
   methods: string[]
 }
 
-const RETRYABLE: ReadonlySet<AuthErrorCode> =
-  new Set<AuthErrorCode>(['network', 'timeout', 'server', 'rate_limited', 'storage_unavailable'])
+const RETRYABLE: readonly AuthErrorCode[] = ['network', 'timeout', 'server', 'rate_limited', 'storage_unavailable']
 
-/** Every error that this package throws. */
+/** Every error that this package throws. No message and no member holds a token. */
 export class AuthError extends Error {
   /** Which one; stable. */
   readonly code: AuthErrorCode
@@ -68,13 +67,16 @@ export class AuthError extends Error {
   readonly challenge?: SignInChallenge
 
   constructor(code: AuthErrorCode, message: string, details: AuthErrorDetails = {}) {
-    const { cause, ...rest } = details
     super(message)
     this.name = 'AuthError'
     this.code = code
-    this.retryable = RETRYABLE.has(code)
-    Object.assign(this, rest)
-    if (cause !== undefined) Object.defineProperty(this, 'cause', { value: cause })
+    this.retryable = RETRYABLE.includes(code)
+    this.status = details.status
+    this.reason = details.reason
+    this.reasonDescription = details.reasonDescription
+    this.retryAfterMs = details.retryAfterMs
+    this.challenge = details.challenge
+    if (details.cause !== undefined) Object.defineProperty(this, 'cause', { value: details.cause })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AuthError } from './errors.js'
+import { AuthError } from './errors.js'
 
 /**
  * - `loading`: the device's storage has not been read yet, or could not be.
@@ -10,10 +10,17 @@ import type { AuthError } from './errors.js'
 export type Status = 'loading' | 'signedOut' | 'signingIn' | 'active' | 'refreshing' | 'expired'
 
 /**
- * Why nobody is signed in any more: `user` (signed out here), `other_tab` (in another tab or process),
- * `expired`, `reinstalled`, or the reason that the server gives (`remote_logout`, `admin`, ...).
+ * Why nobody is signed in any more:
+ *
+ * - `user`: signed out here.
+ * - `other_tab`: signed out in another tab or process of this app.
+ * - `expired`: the server takes the session's tokens no more, and gives no reason.
+ * - `reinstalled`: what was found belonged to an installation before this one.
+ * - `storage_corrupt`: what the device gave back at the start cannot be read.
+ * - or the reason that the server gives: `remote_logout`, `admin`, `password_changed`, ...
  */
-export type SignedOutReason = 'user' | 'other_tab' | 'expired' | 'reinstalled' | (string & {})
+export type SignedOutReason =
+  | 'user' | 'other_tab' | 'expired' | 'reinstalled' | 'storage_corrupt' | (string & {})
 
 /** What happens to a session. */
 export type AuthEvent =
@@ -22,12 +29,15 @@ export type AuthEvent =
   | { type: 'tokenRefreshed' }
   /** A refresh did not succeed, and the user is still signed in. */
   | { type: 'refreshFailed'; retryable: boolean; error: AuthError }
-  /** Exactly once for each session that ends. */
+  /** Exactly once for each session that ends; `description` is the server's sentence for the user. */
   | { type: 'signedOut'; reason: SignedOutReason; description?: string }
   /** A sign-out waits for the server. */
   | { type: 'signOutPending'; pending: number }
-  /** The server has confirmed a sign-out. */
-  | { type: 'signOutCompleted'; pending: number }
+  /**
+   * A sign-out waits no more: the server has `confirmed` it, or will never know of it, because it
+   * refused what there was to tell or because that was lost.
+   */
+  | { type: 'signOutCompleted'; pending: number; confirmed: boolean }
   /** Storage or transport failed in the background; nothing was lost. */
   | { type: 'error'; error: AuthError }
 
@@ -36,22 +46,35 @@ export type Listener = (event: AuthEvent) => void
 export interface Events {
   on(listener: Listener): () => void
   emit(event: AuthEvent): void
+  dispose(): void
 }
 
-/** Listeners run after the work that told them, so that none can hold it up or break it. */
+/**
+ * Listeners run after the work that told them, in the order of the events, so that none can hold the
+ * work up or break it. What a listener throws is told as an `error`.
+ */
 export function openEvents(): Events {
-  const listeners = new Set<Listener>()
+  const listeners = new Set<{ heard: Listener }>()
+  function emit(event: AuthEvent): void {
+    for (const entry of [...listeners]) {
+      void Promise.resolve().then(() => {
+        if (!listeners.has(entry)) return
+        try {
+          entry.heard(event)
+        } catch (cause) {
+          if (event.type === 'error') return
+          emit({ type: 'error', error: new AuthError('config', 'a listener failed', { cause }) })
+        }
+      })
+    }
+  }
   return {
-    on(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+    on(heard) {
+      const entry = { heard }
+      listeners.add(entry)
+      return () => void listeners.delete(entry)
     },
-    emit(event) {
-      for (const listener of [...listeners]) {
-        void Promise.resolve().then(() => {
-          if (listeners.has(listener)) listener(event)
-        })
-      }
-    },
+    emit,
+    dispose: () => listeners.clear(),
   }
 }

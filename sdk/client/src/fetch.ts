@@ -1,63 +1,80 @@
+/** The token on the requests of a `fetch`. */
 import type { AuthClient } from './client.js'
+import { openOrigins, type AuthFetchOptions } from './origin.js'
 
-/** The part of a `Request`'s options that matters here. */
-export interface RequestOptions {
-  method?: string
+export type { AuthFetchOptions } from './origin.js'
+
+/** A `fetch`, as each runtime has it: an address, a `URL` or a `Request`, and how to send it. */
+export type FetchLike = (input: any, init?: any) => Promise<{ readonly status: number }>
+
+/** What a call of `fetch` may look like. */
+type Input = string | { href: string } | { url: string; headers: unknown; clone(): unknown }
+interface Init {
   headers?: unknown
   body?: unknown
-  signal?: unknown
-}
-
-/** A `fetch`, as every runtime has it. */
-export type FetchLike<Init, Answer> = (url: string, init?: Init) => Promise<Answer>
-
-/** Which requests get the token. */
-export interface AuthFetchOptions {
-  /** Origins of your APIs, such as `https://api.example.com`. Nobody else ever sees the token. */
-  origins: readonly string[]
 }
 
 /**
- * Wraps a `fetch`: requests to `origins` carry the access token; a 401 leads to one refresh and one
- * more try, unless the body can be read only once. Everything else passes through untouched.
+ * Wraps a `fetch`: requests to `origins` carry the access token, unless they bring an `Authorization`
+ * of their own; a 401 leads to one refresh, shared by all, and one more try, unless the body can be read
+ * only once. Everything else of the call, and every other call, passes through untouched.
+ *
+ * A redirect is followed by the platform. To another origin it leaves `Authorization` behind, as the
+ * Fetch standard says; where yours does not, send `redirect: 'manual'`.
+ *
+ * @throws {AuthError} `config` when an origin is none. The wrapped `fetch` rejects with what
+ * {@link AuthClient.getAccessToken} throws when there is no token to send.
  */
-export function authFetch<Init extends RequestOptions, Answer extends { status: number }>(
-  client: AuthClient,
-  fetch: FetchLike<Init, Answer>,
-  { origins }: AuthFetchOptions,
-): FetchLike<Init, Answer> {
-  const allowed = new Set(origins.map((origin) => origin.replace(/\/$/, '').toLowerCase()))
-  return async (url, init) => {
-    const origin = originOf(url)
-    if (origin === undefined || !allowed.has(origin)) return fetch(url, init)
-    const send = (token: string) => fetch(url, { ...init, headers: withToken(init?.headers, token) } as Init)
+export function authFetch<F extends FetchLike>(client: AuthClient, fetch: F, options: AuthFetchOptions): F {
+  const isOurs = openOrigins(options)
+  const wrapped = async (input: Input, init?: Init) => {
+    const request = typeof input === 'object' && 'clone' in input ? input : undefined
+    const headers = init?.headers ?? request?.headers
+    const address = request?.url ?? (typeof input === 'object' && 'href' in input ? input.href : String(input))
+    if (!isOurs(address) || hasAuthorization(headers)) return fetch(input, init)
     const token = await client.getAccessToken()
-    const answer = await send(token)
-    if (answer.status !== 401 || !replayable(init?.body)) return answer
+    // A body that is sent once is gone: the copy is for the second time.
+    const again = request?.clone() ?? input
+    const send = (what: unknown, bearer: string) => fetch(what, { ...init, headers: withToken(headers, bearer) })
+    const answer = await send(input, token)
+    if (answer.status !== 401 || !isReplayable(init?.body)) return answer
     const next = await client.getAccessToken({ refused: token })
-    return send(next)
+    void (answer as { body?: { cancel?(): Promise<void> } }).body?.cancel?.().catch(() => undefined)
+    return send(again, next)
   }
+  return wrapped as F
 }
 
-/** Scheme, host and port of an absolute address, in lower case; `undefined` for any other. */
-export function originOf(url: string): string | undefined {
-  const match = /^(https?:\/\/[^/?#\\@\s]+)(?:[/?#]|$)/i.exec(url)
-  return match?.[1]?.toLowerCase().replace(/^(http:\/\/.*):80$|^(https:\/\/.*):443$/, '$1$2')
+/** A stream can be read once; everything else that `fetch` takes can be read again. */
+function isReplayable(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return typeof body !== 'function'
+  return !('getReader' in body || 'pipe' in body || 'next' in body || Symbol.asyncIterator in body)
 }
 
-function replayable(body: unknown): boolean {
-  return body === undefined || body === null || typeof body === 'string' ||
-    body instanceof ArrayBuffer || ArrayBuffer.isView(body)
+function hasAuthorization(headers: unknown): boolean {
+  return namesOf(headers).some((name) => name.toLowerCase() === 'authorization')
 }
 
-function withToken(headers: unknown, token: string): Record<string, string> {
+function namesOf(headers: unknown): string[] {
+  if (Array.isArray(headers)) return headers.map(([name]) => String(name))
+  if (isHeaders(headers)) {
+    const names: string[] = []
+    headers.forEach((_, name) => names.push(name))
+    return names
+  }
+  return Object.keys(headers ?? {})
+}
+
+/** The headers as they were given, and the token. */
+function withToken(headers: unknown, token: string): unknown {
+  const bearer = `Bearer ${token}`
+  if (Array.isArray(headers)) return [...headers, ['authorization', bearer]]
+  if (!isHeaders(headers)) return { ...(headers as object | undefined), authorization: bearer }
   const flat: Record<string, string> = {}
-  const add = (value: string, name: string) => {
-    if (name.toLowerCase() !== 'authorization') flat[name] = value
-  }
-  const iterable = headers as { forEach?: (each: (value: string, name: string) => void) => void } | undefined
-  if (Array.isArray(headers)) headers.forEach(([name, value]: [string, string]) => add(value, name))
-  else if (typeof iterable?.forEach === 'function') iterable.forEach(add)
-  else Object.entries((headers ?? {}) as Record<string, string>).forEach(([name, value]) => add(value, name))
-  return { ...flat, authorization: `Bearer ${token}` }
+  headers.forEach((value, name) => { flat[name] = value })
+  return { ...flat, authorization: bearer }
+}
+
+function isHeaders(headers: unknown): headers is { forEach(each: (value: string, name: string) => void): void } {
+  return typeof (headers as { forEach?: unknown } | undefined)?.forEach === 'function'
 }

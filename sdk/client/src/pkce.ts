@@ -1,6 +1,10 @@
 /** PKCE (RFC 7636): a secret for one sign-in, and its hash. */
+import { ambient } from './ambient.js'
 
-/** Randomness and SHA-256, which a runtime without WebCrypto brings along. */
+/**
+ * Randomness and SHA-256, which a runtime without WebCrypto brings along. Both must be the platform's
+ * own: a state, a verifier or a refresh key that can be guessed protects nothing.
+ */
 export interface Crypto {
   /** So many bytes that nobody can guess. */
   randomBytes(count: number): Uint8Array
@@ -36,9 +40,24 @@ export function base64url(bytes: Uint8Array): string {
   return text
 }
 
+/** The text, in UTF-8, that base64url stands for; neither `atob` nor `TextDecoder` is everywhere. */
+export function fromBase64url(text: string): string {
+  let [bits, held, escaped] = [0, 0, '']
+  for (const character of text) {
+    const sextet = ALPHABET.indexOf(character)
+    if (sextet < 0) throw new Error('not base64url')
+    bits = ((bits << 6) | sextet) & 0xfff
+    held += 6
+    if (held < 8) continue
+    held -= 8
+    escaped += `%${((bits >> held) & 0xff).toString(16).padStart(2, '0')}`
+  }
+  return decodeURIComponent(escaped)
+}
+
 /** WebCrypto, where the runtime has it. */
 export function webCrypto(): Crypto | undefined {
-  const found = (globalThis as { crypto?: globalThis.Crypto }).crypto
+  const found = ambient.crypto
   if (!found?.subtle) return undefined
   return {
     randomBytes: (count) => found.getRandomValues(new Uint8Array(count)),

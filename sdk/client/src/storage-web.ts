@@ -1,5 +1,7 @@
 /** What a browser brings: its storage, its locks, and its other tabs. */
-import type { OutboxStorage } from './storage.js'
+import { ambient } from './ambient.js'
+import type { Lock, OutboxStorage } from './storage.js'
+import type { Broadcast } from './tabs.js'
 
 /** The part of `localStorage` that is used. */
 export interface WebStorage {
@@ -21,4 +23,16 @@ export function webStorage(storage: WebStorage): OutboxStorage {
     removeItem: (key) => storage.removeItem(key),
     keys: () => Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? ''),
   }
+}
+
+/** The app's other tabs, for the option `broadcast`; `undefined` where the browser has no such thing. */
+export function webBroadcast(name = 'menshen'): Broadcast | undefined {
+  const { BroadcastChannel } = ambient
+  return BroadcastChannel && new BroadcastChannel(name)
+}
+
+/** Web Locks, for the option `lock`; `undefined` where the browser has none. */
+export function webLock(): Lock | undefined {
+  const locks = ambient.navigator?.locks
+  return locks && ((name, work) => locks.request(name, work))
 }

@@ -1,0 +1,135 @@
+/** Who is signed in, in memory: the one place where that changes, and where it is told from. */
+import type { AuthError } from './errors.js'
+import type { AuthEvent, SignedOutReason, Status } from './events.js'
+import type { Storage, StoredSession } from './storage.js'
+import type { Tabs } from './tabs.js'
+
+export interface State {
+  readonly status: Status
+  readonly session: StoredSession | null
+  /** Grows with every sign-in and sign-out: what began under another epoch is void. */
+  readonly epoch: number
+  become(status: Status): void
+  emit(event: AuthEvent): void
+  /** Makes everything under way void; the new epoch. */
+  next(): number
+  /** Takes a session as the one that holds; tells the other tabs unless it came from them. */
+  adopt(session: StoredSession, from?: 'storage'): void
+  /** Forgets a session, and tells why: once, whoever learns of it first. */
+  leave(id: string, reason: SignedOutReason, description?: string): boolean
+  /** Takes the session out of the hands of everybody else; who takes it tells of its end. */
+  take(): StoredSession | null
+  /** Tells that a session has ended which was taken. */
+  gone(id: string | undefined, reason: SignedOutReason): void
+  /** Whether a session was ended, here or by a sign-out that the storage knows of. */
+  isOver(id: string): Promise<boolean>
+  /** Makes of the storage what holds: another tab may have refreshed, signed in or out. */
+  look(): Promise<void>
+  /** A refresh has failed without ending the session. */
+  failed(error: AuthError): void
+}
+
+/** How far a clock may go back before what it said earlier is not believed. */
+const SKEW_MS = 60_000
+
+/** Whether an access token is good for `minTtlMs`, as far as a clock that may jump can tell. */
+export function isGood(session: StoredSession, now: number, minTtlMs: number): boolean {
+  const { accessObtainedAt, accessExpiresAt } = session
+  // A token that lives shorter than is asked for would be renewed at every call.
+  const needed = Math.min(minTtlMs, (accessExpiresAt - accessObtainedAt) / 2)
+  return now >= accessObtainedAt - SKEW_MS && now + needed < accessExpiresAt
+}
+
+export interface Around {
+  storage: Storage
+  tabs: Tabs
+  now(): number
+  emit(event: AuthEvent): void
+  /** Another session holds, or none any more. */
+  onChange(): void
+}
+
+export function openState({ storage, tabs, now, emit, onChange }: Around): State {
+  let status: Status = 'loading'
+  let session: StoredSession | null = null
+  let epoch = 0
+  const ended = new Set<string>()
+
+  const become = (next: Status) => {
+    if (status === next) return
+    status = next
+    emit({ type: 'statusChange', status })
+  }
+  const settle = () => become(!session ? 'signedOut' : isGood(session, now(), 0) ? 'active' : 'expired')
+
+  const state: State = {
+    get status() {
+      return status
+    },
+    get session() {
+      return session
+    },
+    get epoch() {
+      return epoch
+    },
+    become,
+    emit,
+    next: () => ++epoch,
+    adopt(next, from) {
+      const isOther = session?.id !== next.id
+      if (isOther) epoch++
+      session = next
+      settle()
+      if (isOther) onChange()
+      if (!from) tabs.changed()
+    },
+    leave(id, reason, description) {
+      ended.add(id)
+      if (session?.id !== id) return false
+      session = null
+      epoch++
+      onChange()
+      become('signedOut')
+      emit({ type: 'signedOut', reason, description })
+      tabs.ended({ id, reason, description })
+      return true
+    },
+    take() {
+      const held = session
+      if (held) ended.add(held.id)
+      session = null
+      epoch++
+      onChange()
+      return held
+    },
+    gone(id, reason) {
+      if (!session) become('signedOut')
+      if (id === undefined) return
+      ended.add(id)
+      emit({ type: 'signedOut', reason })
+      tabs.ended({ id, reason })
+    },
+    isOver: async (id) => ended.has(id) || Boolean(await storage.readSignOut(id)),
+    async look() {
+      const [before, first] = [epoch, status === 'loading']
+      const stored = await storage.readSession().catch((error: AuthError) => {
+        // What is in memory is whole, and heals the storage with the next refresh.
+        if (error.code === 'storage_corrupt' && session) return session
+        throw error
+      })
+      const over = stored ? await state.isOver(stored.id) : false
+      if (before !== epoch || status === 'signingIn') return
+      const current = over ? null : stored
+      if (session && session.id !== current?.id) state.leave(session.id, 'other_tab')
+      if (!current) return settle()
+      const isNew = !session
+      if (session?.refreshToken !== current.refreshToken || isNew) state.adopt(current, 'storage')
+      if (isNew && !first) emit({ type: 'signedIn' })
+    },
+    failed(error) {
+      settle()
+      emit({ type: 'refreshFailed', retryable: error.retryable, error })
+    },
+  }
+  return state
+}
