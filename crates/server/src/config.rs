@@ -83,6 +83,8 @@ pub struct Config {
     pub registration: Registration,
     /// How often the feed gives a sign of life; 1 second by default.
     pub feed_heartbeat: Duration,
+    /// How many apps may wait on this node for the end of their sessions; 10000 by default.
+    pub session_event_streams: u32,
     /// Where revocations are mirrored for filters that read Redis.
     pub redis: Option<RedisSettings>,
     /// How often expired rows are looked for; 1 minute by default.

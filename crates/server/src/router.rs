@@ -14,7 +14,7 @@ use axum::routing::{delete, get, patch, post, put};
 use menshen_domain::client::SHORTEST_RETRY_WINDOW;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::account::{logout, pages, password, sessions};
+use crate::account::{events, logout, pages, password, sessions};
 use crate::admin;
 use crate::app::App;
 use crate::error::ApiError;
@@ -43,6 +43,8 @@ const FEED_TIMEOUT: Duration = Duration::from_secs(30);
 /// The whole provider. Serve it with connect information, so that it knows who calls.
 pub fn router(app: App) -> Router {
     let feed = Router::new().route("/feed", get(feed::get)).layer(from_fn(limit_feed));
+    // A stream takes as long as it takes; only its beginning is waited for.
+    let events = Router::new().route(events::PATH, get(events::get)).layer(from_fn(limit));
     oauth_routes()
         .merge(page_routes())
         .merge(admin_routes().layer(from_fn(forbid_storing)))
@@ -50,6 +52,7 @@ pub fn router(app: App) -> Router {
         .merge(routes_with_receipt().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)))
         .merge(for_any_site(routes_for_scripts().layer(from_fn(limit))))
         .merge(for_any_site(account_routes().layer(from_fn(limit_with_wait))))
+        .merge(for_any_site(events))
         .merge(feed)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

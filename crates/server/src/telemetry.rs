@@ -78,6 +78,10 @@ fn describe() {
         "Time since a connected verifier last acknowledged something; NaN once it has gone, for \
          five minutes."
     );
+    metrics::describe_gauge!(
+        "menshen_session_event_streams",
+        "Streams by which apps wait on this node for the end of their sessions."
+    );
     metrics::describe_histogram!(
         "menshen_revocation_latency_seconds",
         "From the append of a rule to each verifier's word that it obeys it."

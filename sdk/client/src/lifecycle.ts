@@ -91,14 +91,12 @@ export function openLifecycle(parts: Parts): Lifecycle {
   })
 
   async function enter(work: () => Promise<StoredSession>): Promise<StoredSession> {
-    let mine = state.epoch
+    await initialize()
+    if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
+    const mine = state.next()
     const check = () => {
       if (mine !== state.epoch) throw new AuthError('cancelled', 'signed in or out elsewhere while signing in')
     }
-    await initialize()
-    if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
-    check()
-    mine = state.next()
     state.become('signingIn')
     let opened: StoredSession | undefined
     try {

@@ -54,18 +54,11 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
   let session: StoredSession | null = null
   let epoch = 0
   const ended = new Set<string>()
-  const told = new Set<string>()
 
   const become = (next: Status) => {
     if (status === next) return
     status = next
     emit({ type: 'statusChange', status })
-  }
-  const tell = (id: string, reason: SignedOutReason, description?: string) => {
-    if (told.has(id)) return
-    told.add(id)
-    emit({ type: 'signedOut', reason, description })
-    tabs.ended({ id, reason, description })
   }
   const settle = () => become(!session ? 'signedOut' : isGood(session, now(), 0) ? 'active' : 'expired')
 
@@ -97,7 +90,8 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       epoch++
       onChange()
       become('signedOut')
-      tell(id, reason, description)
+      emit({ type: 'signedOut', reason, description })
+      tabs.ended({ id, reason, description })
       return true
     },
     take() {
@@ -112,7 +106,8 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       if (!session) become('signedOut')
       if (id === undefined) return
       ended.add(id)
-      tell(id, reason)
+      emit({ type: 'signedOut', reason })
+      tabs.ended({ id, reason })
     },
     isOver: async (id) => ended.has(id) || Boolean(await storage.readSignOut(id)),
     async look() {
@@ -128,9 +123,7 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       if (session && session.id !== current?.id) state.leave(session.id, 'other_tab')
       if (!current) return settle()
       const isNew = !session
-      // Two processes that got the same token drew a key each: the one on the device counts, for all.
-      const isOther = session?.refreshToken !== current.refreshToken || session?.refreshKey !== current.refreshKey
-      if (isOther || isNew) state.adopt(current, 'storage')
+      if (session?.refreshToken !== current.refreshToken || isNew) state.adopt(current, 'storage')
       if (isNew && !first) emit({ type: 'signedIn' })
     },
     failed(error) {

@@ -1,5 +1,6 @@
-//! What a user may see and end: the own sessions, the own password.
+//! What a user may see and end: the own sessions, the own password; and what an app may hear of it.
 
+pub(crate) mod events;
 pub(crate) mod logout;
 pub(crate) mod pages;
 pub(crate) mod password;

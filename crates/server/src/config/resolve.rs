@@ -59,6 +59,7 @@ pub(super) fn resolve(layered: &Layered) -> Result<Config, ConfigError> {
         outbound: outbound(&from)?,
         backchannel_retry_after: from.duration("backchannel.retry_after", SECOND / 100..=HOUR)?,
         registration: registration(&from)?,
+        session_event_streams: from.number("session_events.streams", 1..=1_000_000)?,
         feed_heartbeat: from.duration("feed.heartbeat", SECOND / 10..=2 * SECOND)?,
         redis: redis(&from)?,
         clean_up_every: from.duration("clean_up.every", SECOND..=DAY)?,

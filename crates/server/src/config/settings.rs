@@ -214,6 +214,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "How often the revocation feed gives a sign of life; 100ms to 2s. Verifiers count as \
          stale after a few of them are missing.",
     ),
+    number(
+        "session_events.streams",
+        "10000",
+        "How many apps may keep a stream of their session's events open on this node, by which they \
+         hear at once that it has ended; 1 to 1000000. Each is a connection, and so a file that the \
+         system must allow to be open.",
+    ),
     text(
         "redis.url",
         "",

@@ -45,6 +45,9 @@ pub(crate) enum ApiError {
     /// The path is known, the method is not one of its own.
     #[error("this path does not answer to this method")]
     MethodNotAllowed,
+    /// It cannot be said in any form that is accepted.
+    #[error("this path answers with text/event-stream, or as a WebSocket")]
+    NotAcceptable,
     /// It exists already.
     #[error("this {0} is taken")]
     Conflict(&'static str),
@@ -60,6 +63,12 @@ pub(crate) enum ApiError {
     /// Too many attempts; try again after so long.
     #[error("too many attempts; try again later")]
     TooManyAttempts(Duration),
+    /// The session has as many streams open as it may.
+    #[error("this session has as many streams open as it may; try again later")]
+    TooManyStreams,
+    /// There are as many streams open as this server holds.
+    #[error("this server holds as many streams as it may; try again later")]
+    NoStreamLeft,
     /// We cannot tell right now; try again.
     #[error("temporarily unavailable; try again")]
     Unavailable,
@@ -84,13 +93,17 @@ impl ApiError {
             Self::WrongPassword => (StatusCode::FORBIDDEN, "wrong-password"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::UnsupportedMediaType | Self::NotAForm => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Self::TooManyAttempts(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-attempts"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, "too-many-streams"),
+            Self::NoStreamLeft | Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -137,6 +150,7 @@ impl IntoResponse for ApiError {
             Self::TooManyAttempts(wait) => {
                 set(header::RETRY_AFTER, &whole_seconds(*wait).to_string());
             }
+            Self::TooManyStreams | Self::NoStreamLeft => set(header::RETRY_AFTER, "30"),
             Self::Unavailable => set(header::RETRY_AFTER, "1"),
             _ => {}
         }

@@ -106,6 +106,8 @@ pub(super) async fn report(hub: Hub) {
 
 fn gauge(hub: &Hub) {
     let (head, now) = (hub.head(), hub.clock().monotonic());
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("menshen_session_event_streams").set(hub.watchers().count() as f64);
     let mut registry = hub.registry();
     for (_, stream) in registry.streams() {
         let lag = head.0.saturating_sub(stream.acknowledged.0);

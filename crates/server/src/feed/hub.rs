@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use menshen_store::{Store, StoreError};
 use menshen_token::{ClientId, Clock, Entry, Seq, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::elsewhere::Elsewhere;
 use super::registry::{Acknowledgement, Noted, OpenStream, Registry};
 use super::ring::Ring;
 use super::tail::{self, Tail};
+use super::watchers::{self, Watchers};
 use super::{acknowledgement, registry};
 
 /// How often the other nodes' verifiers are asked for while somebody waits for them.
@@ -20,6 +21,9 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How often our own are counted while somebody waits for them, besides when one has moved: one
 /// that fell silent is waited for no longer.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// How many of those who wait for the end of a session may ask the store at a time.
+const TURNS: usize = 4;
 
 /// The connected verifiers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     ring: RwLock<Ring>,
     registry: Mutex<Registry>,
+    watchers: Mutex<Watchers>,
+    turns: Semaphore,
     tail: watch::Sender<Tail>,
     /// Moves whenever an acknowledgement came or a stream was opened or closed.
     news: watch::Sender<()>,
@@ -57,6 +63,8 @@ impl Hub {
             clock,
             ring: RwLock::new(Ring::at(head)),
             registry: Mutex::default(),
+            watchers: Mutex::default(),
+            turns: Semaphore::new(TURNS),
             tail: watch::Sender::new(Tail { head, confirmations: 1, confirmed_at }),
             news: watch::Sender::new(()),
             withdrawn_keys: watch::Sender::new(()),
@@ -66,6 +74,7 @@ impl Hub {
         let hub = Self { shared: Arc::new(shared) };
         tokio::spawn(tail::follow(hub.clone()));
         tokio::spawn(acknowledgement::report(hub.clone()));
+        tokio::spawn(watchers::wake(hub.clone()));
         Ok(hub)
     }
 
@@ -137,6 +146,14 @@ impl Hub {
 
     pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.shared.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn watchers(&self) -> MutexGuard<'_, Watchers> {
+        self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn turns(&self) -> &Semaphore {
+        &self.shared.turns
     }
 
     /// What is known of the log, and a wake-up when that changes.

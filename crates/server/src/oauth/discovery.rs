@@ -14,6 +14,7 @@ use super::{
     authorize, authorize_challenge, client_auth, device_authorization, introspect, jwks, logout,
     par, register, request_object, revoke, token, userinfo,
 };
+use crate::account::events;
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::pages::Language;
@@ -49,6 +50,7 @@ fn endpoints(app: &App) -> Map<String, Value> {
         "introspection_endpoint": endpoint(introspect::PATH),
         "userinfo_endpoint": endpoint(userinfo::PATH),
         "end_session_endpoint": endpoint(logout::PATH),
+        "session_events_endpoint": endpoint(events::PATH),
         "jwks_uri": endpoint(jwks::PATH),
     }))
 }

@@ -321,11 +321,15 @@ impl Call {
         self
     }
 
-    pub(crate) async fn send(self) -> Answer {
+    /// The answer whose body has not been read yet.
+    pub(crate) async fn open(self) -> axum::response::Response {
         let mut request = self.request.body(self.body).expect("a valid request");
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        let response = self.router.oneshot(request).await.expect("the router answers");
-        let (parts, body) = response.into_parts();
+        self.router.oneshot(request).await.expect("the router answers")
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let (parts, body) = self.open().await.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("a whole body");
         let body = String::from_utf8(body.to_vec()).expect("a body in UTF-8");
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }

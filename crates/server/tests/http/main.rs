@@ -2,7 +2,6 @@
 //! the test moves.
 
 mod account;
-mod account_pages;
 mod admin;
 mod attacks;
 mod authorize;
