@@ -91,12 +91,14 @@ export function openLifecycle(parts: Parts): Lifecycle {
   })
 
   async function enter(work: () => Promise<StoredSession>): Promise<StoredSession> {
-    await initialize()
-    if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
-    const mine = state.next()
+    let mine = state.epoch
     const check = () => {
       if (mine !== state.epoch) throw new AuthError('cancelled', 'signed in or out elsewhere while signing in')
     }
+    await initialize()
+    if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
+    check()
+    mine = state.next()
     state.become('signingIn')
     let opened: StoredSession | undefined
     try {

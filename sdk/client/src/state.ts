@@ -54,11 +54,18 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
   let session: StoredSession | null = null
   let epoch = 0
   const ended = new Set<string>()
+  const told = new Set<string>()
 
   const become = (next: Status) => {
     if (status === next) return
     status = next
     emit({ type: 'statusChange', status })
+  }
+  const tell = (id: string, reason: SignedOutReason, description?: string) => {
+    if (told.has(id)) return
+    told.add(id)
+    emit({ type: 'signedOut', reason, description })
+    tabs.ended({ id, reason, description })
   }
   const settle = () => become(!session ? 'signedOut' : isGood(session, now(), 0) ? 'active' : 'expired')
 
@@ -90,8 +97,7 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       epoch++
       onChange()
       become('signedOut')
-      emit({ type: 'signedOut', reason, description })
-      tabs.ended({ id, reason, description })
+      tell(id, reason, description)
       return true
     },
     take() {
@@ -106,8 +112,7 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       if (!session) become('signedOut')
       if (id === undefined) return
       ended.add(id)
-      emit({ type: 'signedOut', reason })
-      tabs.ended({ id, reason })
+      tell(id, reason)
     },
     isOver: async (id) => ended.has(id) || Boolean(await storage.readSignOut(id)),
     async look() {
@@ -123,7 +128,9 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       if (session && session.id !== current?.id) state.leave(session.id, 'other_tab')
       if (!current) return settle()
       const isNew = !session
-      if (session?.refreshToken !== current.refreshToken || isNew) state.adopt(current, 'storage')
+      // Two processes that got the same token drew a key each: the one on the device counts, for all.
+      const isOther = session?.refreshToken !== current.refreshToken || session?.refreshKey !== current.refreshKey
+      if (isOther || isNew) state.adopt(current, 'storage')
       if (isNew && !first) emit({ type: 'signedIn' })
     },
     failed(error) {

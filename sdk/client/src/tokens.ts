@@ -62,15 +62,25 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
   async function refresh(
     epoch: number, minTtlMs: number, refused: string | undefined, abort: Abort,
   ): Promise<StoredSession> {
-    await state.look()
-    const sent = state.session
-    if (!sent || epoch !== state.epoch) throw signedOut()
+    let sent = await current(epoch)
     if (good(sent, minTtlMs, refused)) return sent
     if (sent.refreshToken === undefined) return unrenewable(sent, refused)
     if (told) throw told.error
     state.become('refreshing')
     try {
-      const answer = await ask(sent, epoch, abort)
+      const answer = await persist(epoch, abort, async () => {
+        const { tokenEndpoint } = await context.discovery()
+        // Another process may have been faster, and what it has superseded must not be sent again.
+        const { accessToken } = sent
+        sent = await current(epoch)
+        if (sent.accessToken !== accessToken && good(sent, minTtlMs, refused)) return undefined
+        return wire.form(tokenEndpoint, {
+          grant_type: 'refresh_token',
+          client_id: settings.clientId,
+          refresh_token: sent.refreshToken,
+        }, { headers: { 'idempotency-key': sent.refreshKey }, abort })
+      })
+      if (!answer) return sent
       if (answer.status !== 200) throw failure(answer)
       return await commit(epoch, sent, renewed(context, sent, answer))
     } catch (error) {
@@ -84,6 +94,13 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
     }
   }
 
+  /** The session as it is on the device at this moment. */
+  async function current(epoch: number): Promise<StoredSession> {
+    await state.look()
+    if (!state.session || epoch !== state.epoch) throw signedOut()
+    return state.session
+  }
+
   /** Without a refresh token a session lasts as long as its access token. */
   async function unrenewable(sent: StoredSession, refused: string | undefined): Promise<StoredSession> {
     if (isGood(sent, settings.now(), 0)) {
@@ -93,18 +110,16 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
     return over(state.epoch, sent, new AuthError('session_revoked', 'the session has expired'))
   }
 
-  async function ask(sent: StoredSession, epoch: number, abort: Abort): Promise<Answer> {
+  /** Tries until there is an answer that waiting will not change; each time with the same key. */
+  async function persist(
+    epoch: number, abort: Abort, send: () => Promise<Answer | undefined>,
+  ): Promise<Answer | undefined> {
     for (let attempt = 0; ; attempt++) {
       let wait = FIRST_PAUSE_MS * 2 ** attempt
       try {
-        const { tokenEndpoint } = await context.discovery()
-        const answer = await wire.form(tokenEndpoint, {
-          grant_type: 'refresh_token',
-          client_id: settings.clientId,
-          refresh_token: sent.refreshToken,
-        }, { headers: { 'idempotency-key': sent.refreshKey }, abort })
-        wait = Math.max(wait, answer.retryAfterMs ?? 0)
-        if (answer.status < 500 || attempt + 1 >= TRIES || wait > LONGEST_PAUSE_MS) return answer
+        const answer = await send()
+        wait = Math.max(wait, answer?.retryAfterMs ?? 0)
+        if (!answer || answer.status < 500 || attempt + 1 >= TRIES || wait > LONGEST_PAUSE_MS) return answer
       } catch (error) {
         const lost = isAuthError(error) && (error.code === 'network' || error.code === 'timeout')
         if (!lost || attempt + 1 >= TRIES) throw error
