@@ -1,13 +1,13 @@
 /** The client: what an app calls, put together from its parts. */
 import { openAccount, type RemoteSession } from './account.js'
 import type { Context } from './context.js'
+import { openClock } from './clock.js'
 import { openDiscovery } from './discovery.js'
 import { openEvents, type Listener, type Status } from './events.js'
 import { claimsOf, type UserClaims } from './id-token.js'
 import { openLifecycle } from './lifecycle.js'
-import { openPush } from './push.js'
 import { resolve, type AuthClientOptions } from './settings.js'
-import { openSignIn, type OidcRequest, type OpenBrowser, type PasswordRequest } from './sign-in.js'
+import { openSignIn, type EndBrowserSession, type OidcRequest, type PasswordRequest } from './sign-in.js'
 import { openSignOuts } from './sign-out.js'
 import { openState } from './state.js'
 import { openStorage, type StoredSession } from './storage.js'
@@ -38,11 +38,7 @@ export interface SignOutRequest {
    * Signs out of the system's browser as well (OpenID Connect RP-Initiated Logout 1.0), so that the
    * next sign-in asks for the password again. Opens it, which the user sees.
    */
-  endBrowserSession?: {
-    /** One that is registered for this app. */
-    postLogoutRedirectUri: string
-    open: OpenBrowser
-  }
+  endBrowserSession?: EndBrowserSession
 }
 
 /** What became of a sign-out. */
@@ -55,8 +51,8 @@ export interface SignOutResult {
   /**
    * - `revoked`: the server has confirmed.
    * - `queued`: it will be told as soon as it can be reached, also after the app was killed.
-   * - `failed`: it was not told, and no restart will make up for it: it refused, or has no place to
-   *   tell, or the storage kept nothing. While the app runs it goes on trying.
+   * - `failed`: it was not told, and nothing will make up for that: it refused, or has no place to
+   *   tell, or it was not reached and the storage kept nothing.
    */
   remote: 'revoked' | 'queued' | 'failed'
   /** Whether the browser came back from signing out, when it was asked to. */
@@ -146,21 +142,32 @@ const MIN_TTL_MS = 30_000
  */
 export function createAuthClient(options: AuthClientOptions): AuthClient {
   const settings = resolve(options)
+  const { issuer, timeoutMs, crypto } = settings
+  const clock = openClock(settings.timers, settings.now)
   const events = openEvents()
-  const storage = openStorage(settings)
-  const wire = openWire(settings.fetch, settings.timers, settings.timeoutMs)
-  const tabs = openTabs(settings.broadcast, settings.storagePrefix)
-  const state = openState({
-    storage, tabs, now: settings.now, emit: events.emit, onChange: () => push.reopen(),
+  const storage = openStorage(settings, clock)
+  const wire = openWire(settings.fetch, clock, timeoutMs)
+  const tabs = openTabs(settings.broadcast, settings.storagePrefix, ({ id, reason, description }) => {
+    if (id && reason) state.leave(id, reason === 'user' ? 'other_tab' : reason, description)
+    if (state.status !== 'loading') state.look().catch(() => undefined)
   })
-  const discovery = openDiscovery(settings.issuer, wire, settings.allowInsecureIssuer)
-  const context: Context = { settings, storage, wire, discovery, state }
+  const state = openState({
+    storage, tabs, clock, emit: events.emit, onChange: () => state.session ? watch?.reopen() : watch?.close(),
+  })
+  const discovery = openDiscovery(issuer, wire, settings.allowInsecureIssuer)
+  const context: Context = { settings, clock, storage, wire, discovery, state }
   const signOuts = openSignOuts(context)
   const tokens = openTokens(context, signOuts)
-  const push = openPush(context, tokens)
   const account = openAccount(context, tokens)
   const signIn = openSignIn(context)
-  const life = openLifecycle({ ...context, tabs, signOuts, tokens, push })
+  const life = openLifecycle({ ...context, signIn, signOuts, tokens, watch: () => watch })
+  let watch = settings.events?.({
+    endpoint: async () => (await discovery()).endpoint('session_events'),
+    fresh: (refused) => tokens.fresh(refused ? 0 : MIN_TTL_MS, refused),
+    ended: life.ended,
+    later: clock.later,
+    random: () => (crypto.randomBytes(1)[0] ?? 0) / 256,
+  })
 
   return {
     get status() {
@@ -171,24 +178,23 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
       password: async (request) => view(await life.enter(() => signIn.password(request))),
       oidc: async (request) => view(await life.enter(() => signIn.oidc(request))),
     },
-    async getAccessToken({ minTtlMs = MIN_TTL_MS, refused, forceRefresh = false } = {}) {
+    async getAccessToken({ minTtlMs = MIN_TTL_MS, refused, forceRefresh } = {}) {
       await life.initialize()
-      const unwanted = forceRefresh ? state.session?.accessToken : refused
-      return (await tokens.fresh(minTtlMs, unwanted)).accessToken
+      return (await tokens.fresh(minTtlMs, forceRefresh ? state.session?.accessToken : refused)).accessToken
     },
     async getSession() {
       await life.initialize()
-      return state.session ? view(state.session) : null
+      return state.session && view(state.session)
     },
     async signOut({ scope = 'session', endBrowserSession } = {}) {
-      if (scope !== 'session') await life.initialize()
-      if (scope === 'others') {
-        await account.revokeOthers()
-        return { local: 'cleared', remote: 'revoked' }
+      if (scope === 'session') return life.leave(false, endBrowserSession)
+      await life.initialize()
+      if (scope === 'all') {
+        await account.revokeAll()
+        return life.leave(true, endBrowserSession)
       }
-      if (scope === 'session') return life.leave(undefined, endBrowserSession)
-      await account.revokeAll()
-      return life.leave('done', endBrowserSession)
+      await account.revokeOthers()
+      return { local: 'cleared', remote: 'revoked' }
     },
     pendingSignOuts: signOuts.pending,
     flushSignOuts: signOuts.flush,
@@ -198,16 +204,17 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     },
     async revokeSession(id) {
       await life.initialize()
-      if (await account.revoke(id)) await life.leave('done')
+      if (await account.revoke(id)) await life.leave(true)
     },
-    foreground: life.foreground,
-    online: life.online,
+    foreground: life.wake,
+    online: life.wake,
     on: events.on,
     dispose() {
-      push.dispose()
-      tabs.dispose()
+      watch?.close()
+      watch = undefined
+      tabs.close()
+      tokens.abort()
       signOuts.dispose()
-      tokens.dispose()
       events.dispose()
     },
   }

@@ -3,16 +3,14 @@ import { AuthError } from './errors.js'
 import { failure, isSafeAddress, textIn, type Wire } from './wire.js'
 
 export interface Metadata {
-  authorizationEndpoint: string
-  tokenEndpoint: string
-  challengeEndpoint?: string
-  revocationEndpoint?: string
-  endSessionEndpoint?: string
-  userinfoEndpoint?: string
-  eventsEndpoint?: string
-  /** Whether each answer names its issuer (RFC 9207). */
-  namesIssuer: boolean
+  /** Where something is; one that others on the way could read along with counts as none. */
+  endpoint(name: Endpoint): string | undefined
+  /** Whether each answer of the browser names its issuer (RFC 9207). */
+  readonly namesIssuer: boolean
 }
+
+type Endpoint =
+  | 'authorization' | 'authorization_challenge' | 'end_session' | 'revocation' | 'session_events' | 'token'
 
 /** Fetches the metadata once; a failure is not remembered. */
 export type Discovery = () => Promise<Metadata>
@@ -29,29 +27,22 @@ export function openDiscovery(issuer: string, wire: Wire, allowInsecure = false)
 }
 
 async function fetchMetadata(issuer: string, wire: Wire, allowInsecure: boolean): Promise<Metadata> {
-  const answer = await wire.ask('GET', `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
-  if (answer.status !== 200 || !textIn(answer.body, 'issuer')) throw failure(answer)
+  const answer = await wire('GET', `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+  const { status, body } = answer
+  if (status !== 200 || !body.issuer) throw failure(answer)
   // Metadata of another issuer would send the tokens elsewhere (RFC 8414 section 3.3).
-  if (answer.body.issuer !== issuer) {
-    throw new AuthError('config', `the metadata is that of ${String(answer.body.issuer)}, not of ${issuer}`)
-  }
-  const endpoint = (name: string) => {
-    const url = textIn(answer.body, `${name}_endpoint`)
-    if (url && !isSafeAddress(url) && !(allowInsecure && /^http:\/\//i.test(url))) {
-      throw new AuthError('config', `the ${name} endpoint is not reached by https`)
-    }
-    return url
-  }
-  const [authorizationEndpoint, tokenEndpoint] = [endpoint('authorization'), endpoint('token')]
-  if (!authorizationEndpoint || !tokenEndpoint) throw new AuthError('config', 'the metadata names no endpoints')
+  if (body.issuer !== issuer) throw new AuthError('config', `the metadata is not that of ${issuer}`)
   return {
-    authorizationEndpoint,
-    tokenEndpoint,
-    challengeEndpoint: endpoint('authorization_challenge'),
-    revocationEndpoint: endpoint('revocation'),
-    endSessionEndpoint: endpoint('end_session'),
-    userinfoEndpoint: endpoint('userinfo'),
-    eventsEndpoint: endpoint('session_events'),
-    namesIssuer: answer.body.authorization_response_iss_parameter_supported === true,
+    endpoint(name) {
+      const url = textIn(body, `${name}_endpoint`)
+      return url && (allowInsecure || isSafeAddress(url)) ? url : undefined
+    },
+    namesIssuer: body.authorization_response_iss_parameter_supported === true,
   }
+}
+
+/** What is needed, or the error that says that it is not there. */
+export function required(endpoint: string | undefined, what: string): string {
+  if (!endpoint) throw new AuthError('config', `this provider has no ${what}`)
+  return endpoint
 }

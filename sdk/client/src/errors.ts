@@ -66,17 +66,12 @@ export class AuthError extends Error {
   readonly retryAfterMs?: number
   readonly challenge?: SignInChallenge
 
-  constructor(code: AuthErrorCode, message: string, details: AuthErrorDetails = {}) {
+  constructor(code: AuthErrorCode, message: string, details?: AuthErrorDetails) {
     super(message)
+    Object.assign(this, details)
     this.name = 'AuthError'
     this.code = code
     this.retryable = RETRYABLE.includes(code)
-    this.status = details.status
-    this.reason = details.reason
-    this.reasonDescription = details.reasonDescription
-    this.retryAfterMs = details.retryAfterMs
-    this.challenge = details.challenge
-    if (details.cause !== undefined) Object.defineProperty(this, 'cause', { value: details.cause })
   }
 }
 

@@ -1,39 +1,36 @@
 /** How a session begins and ends on this device, and what happens when the app wakes up. */
-import type { SignOutRequest, SignOutResult } from './client.js'
+import type { SignOutResult } from './client.js'
 import type { Context } from './context.js'
 import { AuthError, isAuthError } from './errors.js'
 import type { Status } from './events.js'
-import { isLeftover, leaveMark } from './installation.js'
-import { randomText } from './pkce.js'
-import type { Push } from './push.js'
-import { openBrowser, withQuery } from './sign-in.js'
+import { isMarked } from './installation.js'
+import type { EndBrowserSession, SignIn } from './sign-in.js'
 import type { Begun, SignOuts } from './sign-out.js'
-import { isGood } from './state.js'
-import { within, type StoredSession } from './storage.js'
-import type { Tabs } from './tabs.js'
+import type { StoredSession } from './storage.js'
 import type { Tokens } from './tokens.js'
-import { encode, queryOf } from './wire.js'
+import type { Watch } from './watch.js'
 
 export interface Lifecycle {
   initialize(): Promise<Status>
   /** Runs a sign-in, and lets it count only if nobody has signed in or out meanwhile. */
   enter(work: () => Promise<StoredSession>): Promise<StoredSession>
-  /** Signs out here; `done` when the server knows already. */
-  leave(done?: 'done', browser?: SignOutRequest['endBrowserSession']): Promise<SignOutResult>
-  foreground(): Promise<Status>
-  online(): Promise<Status>
+  /** Signs out here; `isTold` when the server knows already. */
+  leave(isTold?: boolean, browser?: EndBrowserSession): Promise<SignOutResult>
+  /** Takes it that a session has ended, as somebody else says. */
+  ended(id: string, reason: string, description?: string): void
+  wake(): Promise<Status>
 }
 
-interface Parts extends Context {
-  tabs: Tabs
+export interface Parts extends Context {
+  signIn: SignIn
   signOuts: SignOuts
   tokens: Tokens
-  push: Push
+  watch(): Watch | undefined
 }
 
 export function openLifecycle(parts: Parts): Lifecycle {
-  const { settings, storage, state, wire, tabs, signOuts, tokens, push } = parts
-  const { timers, timeoutMs } = settings
+  const { settings, clock, storage, state, signIn, signOuts, tokens } = parts
+  const { timeoutMs } = settings
   let starting: Promise<Status> | undefined
   let leaving: { epoch: number; work: Promise<SignOutResult> } | undefined
   let waking: Promise<Status> | undefined
@@ -41,11 +38,6 @@ export function openLifecycle(parts: Parts): Lifecycle {
   const tell = (error: unknown) => {
     if (isAuthError(error)) state.emit({ type: 'error', error })
   }
-
-  tabs.listen((word) => {
-    if (word) state.leave(word.id, word.reason === 'user' ? 'other_tab' : word.reason, word.description)
-    if (state.status !== 'loading') state.look().catch(tell)
-  })
 
   function initialize(): Promise<Status> {
     starting ??= start().catch((error: unknown) => {
@@ -57,38 +49,38 @@ export function openLifecycle(parts: Parts): Lifecycle {
 
   async function start(): Promise<Status> {
     const { epoch } = state
-    const stored = await read()
-    if (epoch === state.epoch) {
-      if (stored === 'corrupt') {
-        // What cannot be read stays where it is until the next sign-in: it may be readable again then.
-        state.become('signedOut')
-        state.emit({ type: 'signedOut', reason: 'storage_corrupt' })
-      } else if (stored && (await state.isOver(stored.id))) {
-        // A sign-out that was cut short is finished.
-        await forget(stored.id).catch(tell)
-      } else if (stored && (await isLeftover(parts, stored))) {
-        await signOuts.begin(stored)
-        state.gone(stored.id, 'reinstalled')
-      }
+    const stored = await readTwice()
+    if (epoch !== state.epoch) return state.status
+    if (stored === 'corrupt') {
+      // What cannot be read stays where it is until the next sign-in: it may be readable again then.
+      state.become('signedOut')
+      state.emit({ type: 'signedOut', reason: 'storage_corrupt' })
+    } else if (stored && (await state.isOver(stored.id))) {
+      // A sign-out that was cut short is finished.
+      await forget(stored.id)
+    } else if (stored?.marked && (await isMarked(parts)) === false) {
+      await signOuts.begin(stored)
+      state.gone(stored.id, 'reinstalled')
     }
     if (state.status === 'loading') await state.look()
     void signOuts.flush()
     return state.status
   }
 
+  const read = () => storage.session.read().catch((error: AuthError) => {
+    if (error.code === 'storage_corrupt') return 'corrupt' as const
+    throw error
+  })
+
   /** The record; one that cannot be read is looked at twice before it is believed to be broken. */
-  async function read(): Promise<StoredSession | null | 'corrupt'> {
-    const orCorrupt = (error: unknown) => {
-      if (isAuthError(error) && error.code === 'storage_corrupt') return 'corrupt' as const
-      throw error
-    }
-    const stored = await storage.readSession().catch(orCorrupt)
-    return stored === 'corrupt' ? storage.readSession().catch(orCorrupt) : stored
+  async function readTwice(): ReturnType<typeof read> {
+    const stored = await read()
+    return stored === 'corrupt' ? read() : stored
   }
 
   const forget = (id: string) => storage.alone(async () => {
-    if ((await storage.readSession())?.id === id) await storage.removeSession()
-  })
+    if ((await storage.session.read())?.id === id) await storage.session.remove()
+  }).catch(tell)
 
   async function enter(work: () => Promise<StoredSession>): Promise<StoredSession> {
     let mine = state.epoch
@@ -102,13 +94,13 @@ export function openLifecycle(parts: Parts): Lifecycle {
     state.become('signingIn')
     let opened: StoredSession | undefined
     try {
-      const next = opened = { ...(await work()), marked: await leaveMark(parts) }
+      const next = opened = { ...(await work()), marked: await isMarked(parts, 'leave') }
       await storage.alone(async () => {
         check()
         const stored = await read()
         // Whom another tab has signed in meanwhile is signed out, not forgotten.
         if (stored && stored !== 'corrupt' && !(await state.isOver(stored.id))) await signOuts.discard(stored)
-        await storage.writeSession(next)
+        await storage.session.write(next)
       })
       check()
       state.adopt(next)
@@ -125,68 +117,42 @@ export function openLifecycle(parts: Parts): Lifecycle {
     }
   }
 
-  const leave: Lifecycle['leave'] = (done, browser) => {
+  function leave(isTold?: boolean, browser?: EndBrowserSession): Promise<SignOutResult> {
     if (leaving?.epoch === state.epoch) return leaving.work
     const held = state.take()
-    const work = leaveHere(held, done, browser).finally(() => {
+    const work = leaveHere(held, isTold, browser).finally(() => {
       if (leaving?.work === work) leaving = undefined
     })
     leaving = { epoch: state.epoch, work }
     return work
   }
 
-  async function leaveHere(
-    held: StoredSession | null, done?: 'done', browser?: SignOutRequest['endBrowserSession'],
-  ): Promise<SignOutResult> {
-    let timer: unknown
-    const late = new Promise<void>((over) => {
-      timer = timers.setTimeout(over, timeoutMs)
-    })
+  async function leaveHere(held: StoredSession | null, isTold?: boolean, browser?: EndBrowserSession): Promise<SignOutResult> {
+    const late = new Promise<undefined>((over) => clock.later(timeoutMs, () => over(undefined)))
     // Elsewhere the answer is waited for: it brings the token that must be revoked.
     if (held?.ending.handle) tokens.abort()
-    const begun = await within(timers, timeoutMs / 2, signOuts.begin(held, done)).catch((cause: unknown): Begun => {
-      if (!held) throw isAuthError(cause) ? cause : new AuthError('storage_unavailable', 'the storage hangs', { cause })
-      // A storage that hangs goes on in its own time.
-      return { session: held, entry: signOuts.unwritten(held.id), durable: false, cleared: false }
-    })
-    state.gone(begun.session?.id, 'user')
-    const inBrowser = browser && endInBrowser(begun.session?.idToken, browser)
-    const remote = await Promise.race([tellOf(begun, done), late.then(() => undefined)])
-    timers.clearTimeout(timer)
+    const { session, durable, cleared } = await clock.within(timeoutMs / 2, signOuts.begin(held, isTold))
+      .catch((error: AuthError): Begun => {
+        if (!held) throw new AuthError('storage_unavailable', error.message, { cause: error })
+        // A storage that hangs goes on in its own time.
+        return { session: held, durable: false, cleared: false }
+      })
+    state.gone(session?.id, 'user')
+    const visit = browser && signIn.endBrowserSession(browser, session?.idToken)
+      .then(() => 'ended' as const, () => 'failed' as const)
+    const told = isTold || !session ? 'confirmed' : await Promise.race([tellOf(session), late])
     void signOuts.flush()
     return {
-      local: begun.cleared ? 'cleared' : 'failed',
-      remote: remote ?? (begun.durable ? 'queued' : 'failed'),
-      ...(inBrowser && { browser: await inBrowser }),
+      local: cleared ? 'cleared' : 'failed',
+      remote: told === 'confirmed' ? 'revoked' : durable && told !== 'refused' ? 'queued' : 'failed',
+      browser: await visit,
     }
   }
 
-  async function tellOf({ entry }: Begun, done?: 'done'): Promise<'revoked' | 'failed' | undefined> {
-    if (!entry || done) return 'revoked'
+  async function tellOf(session: StoredSession) {
     const pending = await signOuts.pending().catch(() => 1)
     if (pending > 0) state.emit({ type: 'signOutPending', pending })
-    const told = await signOuts.tell(entry)
-    return told === 'confirmed' ? 'revoked' : told === 'refused' ? 'failed' : undefined
-  }
-
-  async function endInBrowser(
-    idToken: string | undefined, { open, postLogoutRedirectUri }: NonNullable<SignOutRequest['endBrowserSession']>,
-  ): Promise<'ended' | 'failed'> {
-    try {
-      const { endSessionEndpoint } = await parts.discovery()
-      if (!endSessionEndpoint) return 'failed'
-      const mark = randomText(settings.crypto)
-      const back = await openBrowser(open, withQuery(endSessionEndpoint, encode({
-        id_token_hint: idToken,
-        client_id: settings.clientId,
-        post_logout_redirect_uri: postLogoutRedirectUri,
-        state: mark,
-      })))
-      return queryOf(back).get('state') === mark ? 'ended' : 'failed'
-    } catch (error) {
-      tell(error)
-      return 'failed'
-    }
+    return signOuts.tell(session)
   }
 
   function wake(): Promise<Status> {
@@ -194,8 +160,12 @@ export function openLifecycle(parts: Parts): Lifecycle {
       await initialize()
       await state.look()
       void signOuts.flush()
-      push.reopen()
-      await probe()
+      const { session } = state
+      if (!session) return
+      parts.watch()?.reopen()
+      // Ours bears a refresh too many, and says with it whether the session lives. Elsewhere one that is lost
+      // may cost the session, so that only one which is due is risked.
+      await tokens.fresh(0, session.ending.handle && session.accessToken)
     })().catch(tell).then(() => {
       waking = undefined
       return state.status
@@ -203,25 +173,13 @@ export function openLifecycle(parts: Parts): Lifecycle {
     return waking
   }
 
-  /** Asks the server whether the session lives: by a refresh that is due, or else by a read. */
-  async function probe(): Promise<void> {
-    const { session } = state
-    if (!session) return
-    try {
-      let refused: string | undefined
-      if (isGood(session, settings.now(), 0)) {
-        const { userinfoEndpoint } = await parts.discovery()
-        if (!userinfoEndpoint) return
-        const headers = { authorization: `Bearer ${session.accessToken}` }
-        const { status } = await wire.ask('GET', userinfoEndpoint, { headers })
-        if (status !== 401) return
-        refused = session.accessToken
-      }
-      await tokens.fresh(0, refused)
-    } catch {
-      // Told by the refresh; a server that is away says nothing about the session.
-    }
+  return {
+    initialize,
+    enter,
+    leave,
+    ended(id, reason, description) {
+      if (state.leave(id, reason, description)) void forget(id)
+    },
+    wake,
   }
-
-  return { initialize, enter, leave, foreground: wake, online: wake }
 }

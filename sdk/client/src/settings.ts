@@ -1,10 +1,11 @@
 /** The options of a client, checked, and what the runtime brings where they are silent. */
-import { ambient, ambientTimers, type Timers } from './ambient.js'
+import { ambient } from './ambient.js'
+import type { Timers } from './clock.js'
 import { AuthError } from './errors.js'
 import { webCrypto, type Crypto } from './pkce.js'
-import type { OpenStream } from './push.js'
 import type { Lock, OutboxStorage, SessionStorage } from './storage.js'
 import type { Broadcast } from './tabs.js'
+import type { OpenWatch } from './watch.js'
 import { isSafeAddress, type Fetch } from './wire.js'
 
 /** What a client is made of. */
@@ -45,9 +46,9 @@ export interface AuthClientOptions {
   storagePrefix?: string
   /**
    * How to hear at once that the session has ended elsewhere: `sseEvents(fetch)` or
-   * `webSocketEvents(WebSocket)`. Without it, it is noticed on the way back to the app and on any 401.
+   * `webSocketEvents(WebSocket)` of `@menshen/client/push`. Without it, it is noticed on the way back to the app and on any 401.
    */
-  events?: OpenStream
+  events?: OpenWatch
   /** The app's other tabs: a `BroadcastChannel` or the like. */
   broadcast?: Broadcast
   /**
@@ -66,44 +67,34 @@ export interface AuthClientOptions {
   allowInsecureIssuer?: boolean
 }
 
-export interface Settings extends AuthClientOptions {
-  scope: string
-  storagePrefix: string
-  fetch: Fetch
-  crypto: Crypto
-  timers: Timers
-  timeoutMs: number
-  now: () => number
-}
+export type Settings = AuthClientOptions & Required<Pick<AuthClientOptions,
+  'scope' | 'storagePrefix' | 'fetch' | 'crypto' | 'timers' | 'timeoutMs' | 'now'>>
 
 export function resolve(options: AuthClientOptions): Settings {
-  const need = (holds: unknown, sentence: string) => {
-    if (!holds) throw new AuthError('config', sentence)
+  const need = <T>(name: keyof AuthClientOptions, found: T): NonNullable<T> => {
+    if (!found) throw new AuthError('config', `the option ${name} is missing or wrong`)
+    return found
   }
-  const { issuer, clientId, timeoutMs = 10_000, storagePrefix = 'menshen' } = options
-  need(/^https?:\/\/[^\s?#\\@]+$/.test(String(issuer)), 'issuer must be an address without user, query and fragment')
-  need(
-    options.allowInsecureIssuer || isSafeAddress(issuer),
-    'the issuer is reached by http: use https, or set allowInsecureIssuer',
-  )
-  need(typeof clientId === 'string' && clientId, 'clientId is missing')
-  need(options.storage && options.outboxStorage, 'storage and outboxStorage are needed')
-  need(/^[A-Za-z0-9._-]+$/.test(storagePrefix), 'storagePrefix may hold letters, digits, . - and _')
-  need(timeoutMs >= 100 && timeoutMs <= 120_000, 'timeoutMs must be 100 to 120,000')
-  const fetch = options.fetch ?? (ambient.fetch && ((url, init) => ambient.fetch?.(url, init) as ReturnType<Fetch>))
-  if (!fetch) throw new AuthError('config', 'this runtime has no fetch: pass one')
-  const crypto = options.crypto ?? webCrypto()
-  if (!crypto) throw new AuthError('config', 'this runtime has no WebCrypto: pass crypto')
-  const timers = options.timers ?? ambientTimers()
-  if (!timers) throw new AuthError('config', 'this runtime has no timers: pass timers')
+  const { issuer, timeoutMs = 10_000, storagePrefix = 'menshen' } = options
+  need('issuer', /^https?:\/\/[^\s?#\\@]+$/.test(issuer))
+  need('allowInsecureIssuer', options.allowInsecureIssuer || isSafeAddress(issuer))
+  need('clientId', options.clientId)
+  need('storage', options.storage)
+  need('outboxStorage', options.outboxStorage)
+  need('storagePrefix', /^[\w.-]+$/.test(storagePrefix))
+  need('timeoutMs', timeoutMs >= 100 && timeoutMs <= 120_000)
+  const { fetch, setTimeout, clearTimeout } = ambient
   return {
+    scope: 'openid offline_access',
+    now: () => Date.now(),
     ...options,
-    scope: options.scope ?? 'openid offline_access',
     storagePrefix,
-    fetch,
-    crypto,
-    timers,
     timeoutMs,
-    now: options.now ?? (() => Date.now()),
+    fetch: need('fetch', options.fetch ?? (fetch && ((url, init) => fetch(url, init)))),
+    crypto: need('crypto', options.crypto ?? webCrypto()),
+    timers: need('timers', options.timers ?? (setTimeout && clearTimeout && {
+      setTimeout: (work, ms) => setTimeout(work, ms),
+      clearTimeout: (timer) => clearTimeout(timer),
+    })),
   }
 }

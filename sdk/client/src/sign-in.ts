@@ -1,6 +1,6 @@
 /** Sign-in: on a screen of the app's own, or in the system's browser. */
 import type { Context } from './context.js'
-import type { Metadata } from './discovery.js'
+import { required, type Metadata } from './discovery.js'
 import { AuthError, isAuthError } from './errors.js'
 import { pkce, randomText, type Pkce } from './pkce.js'
 import type { StoredSession } from './storage.js'
@@ -44,11 +44,22 @@ export interface OidcRequest {
   uiLocales?: string
   /** How strongly to sign in, as the provider calls it. */
   acrValues?: string
+  /** Any other parameter of the request, such as `display`. */
+  [parameter: string]: string | OpenBrowser | undefined
+}
+
+/** A sign-out of the system's browser (OpenID Connect RP-Initiated Logout 1.0). */
+export interface EndBrowserSession {
+  /** One that is registered for this app. */
+  postLogoutRedirectUri: string
+  /** The system's browser; rejects when the user closed it. */
+  open: OpenBrowser
 }
 
 export interface SignIn {
   password(request: PasswordRequest): Promise<StoredSession>
   oidc(request: OidcRequest): Promise<StoredSession>
+  endBrowserSession(request: EndBrowserSession, idToken?: string): Promise<void>
 }
 
 export function openSignIn(context: Context): SignIn {
@@ -57,7 +68,7 @@ export function openSignIn(context: Context): SignIn {
   const underWay = new Map<string, Pkce>()
 
   async function redeem(metadata: Metadata, fields: Fields, nonce?: string): Promise<StoredSession> {
-    const answer = await wire.form(metadata.tokenEndpoint, {
+    const answer = await wire('POST', required(metadata.endpoint('token'), 'token endpoint'), {
       grant_type: 'authorization_code', client_id: clientId, ...fields,
     })
     if (answer.status !== 200) throw failure(answer)
@@ -65,29 +76,20 @@ export function openSignIn(context: Context): SignIn {
   }
 
   return {
-    async password(request) {
+    async password({ oneTimeCode, method = 'otp', mailCode, ...request }) {
       const metadata = await context.discovery()
-      if (!metadata.challengeEndpoint) {
-        throw new AuthError('config', 'this provider signs nobody in on an app\'s own screen: use signIn.oidc')
-      }
-      if (request.authSession === undefined) underWay.clear()
-      const secret = underWay.get(request.authSession ?? '') ?? (await pkce(crypto))
-      const answer = await wire.form(metadata.challengeEndpoint, {
-        client_id: clientId,
-        scope,
-        username: request.username,
-        password: request.password,
-        auth_session: request.authSession,
-        [request.method ?? 'otp']: request.oneTimeCode,
-        mail_code: request.mailCode ? '1' : undefined,
-        acr_values: request.acrValues,
-        device_name: request.deviceName,
-        device_platform: request.devicePlatform,
-        code_challenge: secret.challenge,
-        code_challenge_method: 'S256',
+      const endpoint = required(metadata.endpoint('authorization_challenge'), 'sign-in on an app\'s own screen')
+      const { authSession = '' } = request
+      if (!authSession) underWay.clear()
+      const secret = underWay.get(authSession) ?? (await pkce(crypto))
+      const answer = await wire('POST', endpoint, {
+        ...parameters(request),
+        ...asked(secret),
+        [method]: oneTimeCode,
+        mail_code: mailCode ? '1' : undefined,
       })
       const code = textIn(answer.body, 'authorization_code')
-      if (answer.status !== 200 || !code) {
+      if (!code) {
         const error = failure(answer)
         if (error.challenge) underWay.set(error.challenge.authSession, secret)
         throw error
@@ -96,58 +98,62 @@ export function openSignIn(context: Context): SignIn {
       return redeem(metadata, { code, code_verifier: secret.verifier })
     },
 
-    async oidc(request) {
+    async oidc({ open, ...request }) {
       const metadata = await context.discovery()
-      const { verifier, challenge } = await pkce(crypto)
-      const state = randomText(crypto)
-      const nonce = scope.split(' ').includes('openid') ? randomText(crypto) : undefined
-      const query = encode({
+      const secret = await pkce(crypto)
+      const nonce = /\bopenid\b/.test(scope) ? randomText(crypto) : undefined
+      const answer = await visit(open, required(metadata.endpoint('authorization'), 'sign-in in the browser'), {
+        ...parameters(request),
+        ...asked(secret),
         response_type: 'code',
-        client_id: clientId,
-        redirect_uri: request.redirectUri,
-        scope,
-        state,
         nonce,
-        code_challenge: challenge,
-        code_challenge_method: 'S256',
-        prompt: request.prompt,
-        login_hint: request.loginHint,
-        ui_locales: request.uiLocales,
-        acr_values: request.acrValues,
       })
-      const back = await openBrowser(request.open, withQuery(metadata.authorizationEndpoint, query))
-      const code = codeIn(queryOf(back), state, issuer, metadata.namesIssuer)
-      return redeem(metadata, { code, redirect_uri: request.redirectUri, code_verifier: verifier }, nonce)
+      const code = codeIn(answer, issuer, metadata.namesIssuer)
+      return redeem(metadata, { code, redirect_uri: request.redirectUri, code_verifier: secret.verifier }, nonce)
+    },
+
+    async endBrowserSession({ open, ...request }, idToken) {
+      const { endpoint } = await context.discovery()
+      await visit(open, required(endpoint('end_session'), 'sign-out in the browser'), {
+        ...parameters(request), id_token_hint: idToken, client_id: clientId,
+      })
     },
   }
-}
 
-/** Opens the browser; that nothing came back is the user's doing. */
-export async function openBrowser(open: OpenBrowser, address: string): Promise<string> {
-  try {
-    return String(await open(address))
-  } catch (cause) {
-    if (isAuthError(cause)) throw cause
-    throw new AuthError('cancelled', 'the browser was closed', { cause })
+  /** What every sign-in asks. */
+  function asked({ challenge }: Pkce): Fields {
+    return { client_id: clientId, scope, code_challenge: challenge, code_challenge_method: 'S256' }
+  }
+
+  /** Through the browser, and back with the answer to this very request (RFC 6749 section 10.12). */
+  async function visit(open: OpenBrowser, endpoint: string, fields: Fields): Promise<Map<string, string>> {
+    const state = randomText(crypto)
+    let back: string
+    try {
+      back = await open(`${endpoint}${endpoint.includes('?') ? '&' : '?'}${encode({ ...fields, state })}`)
+    } catch (cause) {
+      throw isAuthError(cause) ? cause : new AuthError('cancelled', 'the browser was closed', { cause })
+    }
+    const answer = queryOf(String(back))
+    if (answer.get('state') !== state) throw new AuthError('server', 'what came back answers another request')
+    return answer
   }
 }
 
-export function withQuery(endpoint: string, query: string): string {
-  return `${endpoint}${endpoint.includes('?') ? '&' : '?'}${query}`
+/** As OAuth spells them: `loginHint` is `login_hint`. */
+function parameters(request: object): Fields {
+  return Object.fromEntries(Object.entries(request).map(([name, value]) =>
+    [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]))
 }
 
-/** The code in an answer to this request (RFC 6749 section 4.1.2), by this provider (RFC 9207). */
-export function codeIn(answer: Map<string, string>, state: string, issuer: string, namesIssuer: boolean): string {
-  if (answer.get('state') !== state) throw new AuthError('server', 'what came back answers another sign-in')
+/** The code in an answer (RFC 6749 section 4.1.2), if it is by this provider (RFC 9207). */
+export function codeIn(answer: Map<string, string>, issuer: string, namesIssuer: boolean): string {
   if ((answer.get('iss') ?? (namesIssuer ? undefined : issuer)) !== issuer) {
     throw new AuthError('config', 'the answer is another provider\'s')
   }
-  const error = answer.get('error')
-  if (error === 'access_denied') throw new AuthError('cancelled', answer.get('error_description') ?? error)
-  if (error !== undefined) {
-    throw failure({ status: 400, body: { error, error_description: answer.get('error_description') } })
-  }
   const code = answer.get('code')
-  if (!code) throw new AuthError('server', 'what came back holds no code')
-  return code
+  const error = answer.get('error')
+  if (code && !error) return code
+  const refused = failure({ status: 400, body: { error, error_description: answer.get('error_description') } })
+  throw error === 'access_denied' ? new AuthError('cancelled', refused.message) : refused
 }

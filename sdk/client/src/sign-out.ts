@@ -2,7 +2,7 @@
 import type { Context } from './context.js'
 import { isAuthError, type AuthError } from './errors.js'
 import type { StoredSession, StoredSignOut } from './storage.js'
-import { textIn } from './wire.js'
+import { errorIn } from './wire.js'
 
 /** A confirmed sign-out is remembered as long as a refresh of its session may be under way. */
 const REMEMBERED_MS = 24 * 3_600_000
@@ -14,16 +14,15 @@ const LONGEST_PAUSE_MS = 300_000
 export interface SignOuts {
   /**
    * Ends a session on this device, without the network: the one in memory, or else the stored one.
+   * `isTold` when the server knows.
    *
    * @throws {AuthError} `storage_unavailable` when there is none in memory, and none can be read.
    */
-  begin(held: StoredSession | null, state?: 'done'): Promise<Begun>
+  begin(held: StoredSession | null, isTold?: boolean): Promise<Begun>
   /** Ends a session that was opened or renewed, and then not kept. */
   discard(session: StoredSession): Promise<void>
-  /** A sign-out that is not on the device, or not yet. */
-  unwritten(id: string): StoredSignOut | undefined
-  /** Tells the server of one sign-out. */
-  tell(entry: StoredSignOut): Promise<Told>
+  /** Tells the server of the end of a session, wherever that is written down. */
+  tell(session: StoredSession): Promise<Told>
   /** Tells the server of every sign-out that waits; `true` when none is left. */
   flush(): Promise<boolean>
   pending(): Promise<number>
@@ -33,8 +32,7 @@ export interface SignOuts {
 /** A sign-out begun. */
 export interface Begun {
   /** None when nobody was signed in. */
-  session?: StoredSession
-  entry?: StoredSignOut
+  session: StoredSession | null
   /** Whether the sign-out itself is on the device. */
   durable: boolean
   /** Whether the tokens are gone from it. */
@@ -47,69 +45,53 @@ export interface Begun {
  * - `unclear`: whoever answered said neither.
  * - `unreachable`: nobody answered.
  */
-type Told = 'confirmed' | 'refused' | 'unclear' | 'unreachable'
+export type Told = 'confirmed' | 'refused' | 'unclear' | 'unreachable'
 
 export function openSignOuts(context: Context): SignOuts {
-  const { settings, storage, state, wire } = context
-  const { now, timers } = settings
-  /** Sign-outs that the device could not keep, with the token that ends them: told while we live. */
-  const unwritten = new Map<string, { entry: StoredSignOut; token?: string }>()
+  const { settings, clock, storage, state, wire } = context
+  /** What is being told, by session: two who tell the same share one answer. */
   const telling = new Map<string, Promise<Told>>()
   let flushing: Promise<boolean> | undefined
   let again = false
-  let timer: unknown
+  /** Calls off the pass that is planned. */
+  let unplan: (() => void) | undefined
   let isDisposed = false
   let failures = 0
-  /** What the server asked for the last time, in milliseconds. */
-  let retryAfterMs = 0
+  /** How long the server wants to be left alone, in milliseconds; until then only the plan asks again. */
+  let quietMs = 0
 
   const fail = (error: AuthError) => state.emit({ type: 'error', error })
-  const isTold = (told: Told) => told === 'confirmed' || told === 'refused'
+  const succeeds = (work: Promise<void>) => work.then(() => true, (error) => {
+    fail(error)
+    return false
+  })
 
-  const begin: SignOuts['begin'] = (held, done) => {
-    // A device that keeps nothing, or hangs, does not keep the server from hearing of it.
-    if (held) unwritten.set(held.id, { entry: entryOf(held, done), token: held.refreshToken })
+  function begin(held: StoredSession | null, isTold?: boolean): Promise<Begun> {
     return storage.alone(async () => {
-      const stored = await storage.readSession().catch((error: AuthError) => {
+      const stored = await storage.session.read().catch((error: AuthError) => {
         if (!held && error.code === 'storage_unavailable') throw error
         return null
       })
-      const session = (held && stored?.id !== held.id ? held : stored) ?? undefined
-      const entry = session && entryOf(session, done)
-      const durable = entry !== undefined && (await keep(entry, session?.refreshToken))
+      const session = held && stored?.id !== held.id ? held : stored
+      const durable = session !== null && await succeeds(isTold ? done(session.id) : keep(session))
       // What belongs to a session begun meanwhile in another tab stays.
-      if (stored && stored.id !== session?.id) return { session, entry, durable, cleared: true }
-      const cleared = await storage.removeSession().then(() => true, (error: AuthError) => {
-        fail(error)
-        return false
-      })
-      return { session, entry, durable, cleared }
+      const isOther = stored !== null && stored !== session
+      return { session, durable, cleared: isOther || await succeeds(storage.session.remove()) }
     })
   }
 
-  const entryOf = ({ id, ending }: StoredSession, done?: 'done'): StoredSignOut => (
-    { version: 1, id, since: now(), ...(done ? { state: done } : { state: 'pending', ending }) }
-  )
-
-  /** Where only the refresh token can end the session, it stays where it was safe. */
-  async function keep(entry: StoredSignOut, refreshToken: string | undefined): Promise<boolean> {
-    const token = entry.ending && !entry.ending.handle ? refreshToken : undefined
-    try {
-      if (token !== undefined) await storage.writeSecret(entry.id, token)
-      await storage.writeSignOut(entry)
-      unwritten.delete(entry.id)
-      return true
-    } catch (error) {
-      fail(error as AuthError)
-      unwritten.set(entry.id, { entry, token })
-      return false
-    }
+  async function keep({ id, ending, refreshToken }: StoredSession): Promise<void> {
+    // Where only the refresh token can end the session, it stays where it was safe.
+    if (!ending.handle && refreshToken) await storage.secret(id).write(refreshToken)
+    await storage.signOut(id).write({ version: 1, id, state: 'pending', since: clock.now(), ending })
   }
+
+  const done = (id: string) => storage.signOut(id).write({ version: 1, id, state: 'done', since: clock.now() })
 
   async function discard(session: StoredSession): Promise<void> {
     // A word under way speaks of the token before, and would take this one for told.
     await telling.get(session.id)
-    await keep(entryOf(session), session.refreshToken)
+    if (!await succeeds(keep(session))) void tell(session)
     void flush()
   }
 
@@ -123,106 +105,91 @@ export function openSignOuts(context: Context): SignOuts {
   }
 
   async function run(): Promise<boolean> {
-    if (retryAfterMs > 0) {
-      // The server has asked for time, and the timer will come back to it.
-      if (timer === undefined) plan()
-      return false
-    }
     let isEmpty = false
-    while (again && retryAfterMs === 0) {
+    while (again && !quietMs) {
       again = false
       isEmpty = await pass()
     }
-    if (!isEmpty) {
-      plan()
-      return false
-    }
-    failures = 0
-    stop()
-    return true
+    if (isEmpty) failures = 0
+    if (isEmpty || !quietMs || !unplan) plan(isEmpty)
+    return isEmpty
   }
 
   async function pass(): Promise<boolean> {
-    for (const { entry, token } of unwritten.values()) await keep(entry, token)
-    const entries = await storage.signOuts().catch((error: AuthError) => fail(error))
-    const all = [...(entries ?? []), ...[...unwritten.values()].map(({ entry }) => entry)]
-    const left = await Promise.all(all.map(async (entry) => {
-      if (entry.state === 'pending') return !isTold(await tell(entry))
-      const age = now() - entry.since
-      // What a leap of the clock makes look young is old as well.
-      if (age > REMEMBERED_MS || age < -REMEMBERED_MS) await storage.removeSignOut(entry.id).catch(fail)
+    try {
+      const entries = await storage.signOuts()
+      const left = await Promise.all(entries.map(async (entry) => {
+        if (entry.state === 'pending') return isOpen(await tell(entry))
+        // What a leap of the clock makes look young is old as well.
+        if (Math.abs(clock.now() - entry.since) > REMEMBERED_MS) await storage.signOut(entry.id).remove()
+        return false
+      }))
+      return !left.includes(true)
+    } catch (error) {
+      fail(error as AuthError)
       return false
-    }))
-    return entries !== undefined && !left.includes(true)
+    }
   }
 
-  function tell(entry: StoredSignOut): Promise<Told> {
+  const isOpen = (told: Told) => told === 'unclear' || told === 'unreachable'
+
+  function tell(entry: StoredSession | StoredSignOut): Promise<Told> {
     const under = telling.get(entry.id) ?? ask(entry).then(async (told) => {
       // A device whose clock leaps must not forget a sign-out that nobody has heard of.
-      const givenUp = told === 'unclear' && now() - entry.since > GIVEN_UP_MS
-      const outcome = givenUp ? 'refused' : told
-      if (isTold(outcome)) await settle(entry, outcome === 'confirmed').catch(fail)
+      const isOld = 'since' in entry && clock.now() - entry.since > GIVEN_UP_MS
+      const outcome = told === 'unclear' && isOld ? 'refused' : told
+      if (!isOpen(outcome) && await succeeds(settle(entry.id))) {
+        state.emit({ type: 'signOutCompleted', pending: await pending().catch(() => 0), confirmed: outcome === 'confirmed' })
+      }
       return outcome
     }).finally(() => telling.delete(entry.id))
     telling.set(entry.id, under)
     return under
   }
 
-  async function settle(entry: StoredSignOut, confirmed: boolean): Promise<void> {
-    unwritten.delete(entry.id)
-    if (entry.ending?.kind === 'refresh_token') await storage.removeSecret(entry.id)
-    await storage.writeSignOut({ version: 1, id: entry.id, state: 'done', since: now() })
-    state.emit({ type: 'signOutCompleted', pending: await pending(), confirmed })
+  async function settle(id: string): Promise<void> {
+    await storage.secret(id).remove()
+    await done(id)
   }
 
-  async function ask({ id, ending }: StoredSignOut): Promise<Told> {
+  async function ask({ id, ending, ...entry }: StoredSession | StoredSignOut): Promise<Told> {
     try {
-      const token = ending?.handle ?? unwritten.get(id)?.token ?? (await storage.readSecret(id))
-      if (!ending?.endpoint || !token) return 'refused'
-      const answer = await wire.form(ending.endpoint, ending.handle
+      const { endpoint, handle } = ending ?? {}
+      const token = handle ?? ('refreshToken' in entry ? entry.refreshToken : await storage.secret(id).read())
+      if (!endpoint || !token) return 'refused'
+      const answer = await wire('POST', endpoint, handle
         ? { token }
         : { token, token_type_hint: 'refresh_token', client_id: settings.clientId })
-      retryAfterMs = answer.retryAfterMs ?? 0
       const { status, body } = answer
+      quietMs = answer.retryAfterMs ?? 0
       // A page that some network puts in between is no receipt.
-      if (status >= 200 && status < 300) return !ending.handle || typeof body.ended === 'object' ? 'confirmed' : 'unclear'
-      const isFinal = status >= 400 && status < 500 && ![408, 425, 429].includes(status) &&
-        Boolean(textIn(body, 'error') ?? textIn(body, 'code'))
-      return isFinal ? 'refused' : 'unclear'
+      if (status >= 200 && status < 300) return !handle || body.ended ? 'confirmed' : 'unclear'
+      return status >= 400 && status < 500 && status !== 408 && status !== 429 && errorIn(body) ? 'refused' : 'unclear'
     } catch (error) {
       if (!isAuthError(error)) throw error
       return 'unreachable'
     }
   }
 
-  function stop(): void {
-    timers.clearTimeout(timer)
-    timer = undefined
-  }
-
-  function plan(): void {
-    if (isDisposed) return
+  function plan(isEmpty: boolean): void {
+    unplan?.()
+    unplan = undefined
+    if (isEmpty || isDisposed) return
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS)
     const [random = 0] = settings.crypto.randomBytes(1)
-    stop()
-    timer = timers.setTimeout(() => {
-      retryAfterMs = 0
-      timer = undefined
+    unplan = clock.later(Math.max(quietMs, longest * (0.5 + random / 512)), () => {
+      quietMs = 0
+      unplan = undefined
       void flush()
-    }, Math.max(retryAfterMs, longest * (0.5 + random / 512)))
-    // In Node a sign-out that waits keeps no process alive.
-    ;(timer as { unref?: () => void }).unref?.()
+    })
   }
 
-  async function pending(): Promise<number> {
-    const stored = (await storage.signOuts()).filter((entry) => entry.state === 'pending')
-    return new Set([...stored.map(({ id }) => id), ...unwritten.keys()]).size
-  }
+  const pending = async () => (await storage.signOuts()).filter((entry) => entry.state === 'pending').length
 
   function dispose(): void {
     isDisposed = true
-    stop()
+    plan(true)
   }
 
-  return { begin, discard, unwritten: (id) => unwritten.get(id)?.entry, tell, flush, pending, dispose }
+  return { begin, discard, tell, flush, pending, dispose }
 }

@@ -1,6 +1,7 @@
 /** The event stream over a `fetch` that streams: browsers, Node, Deno, Bun, Expo. */
 import { ambient } from './ambient.js'
-import type { OpenStream } from './push.js'
+import { watchOver } from './push.js'
+import type { OpenWatch } from './watch.js'
 
 /** The part of a streaming `fetch` that is used. */
 export type StreamingFetch = (url: string, init: {
@@ -21,21 +22,21 @@ const SILENCE_MS = 45_000
  * For the option `events`, in runtimes whose `fetch` streams and which have `TextDecoder`. React
  * Native's own does not: use {@link webSocketEvents} there.
  */
-export function sseEvents(fetch: StreamingFetch): OpenStream {
-  return ({ url, headers, onEvent, onClose, setTimeout, clearTimeout }) => {
+export function sseEvents(fetch: StreamingFetch): OpenWatch {
+  return watchOver(({ url, headers, onEvent, onClose, later }) => {
     const controller = ambient.AbortController && new ambient.AbortController()
-    let timer: unknown
+    let calm = () => {}
     let isClosed = false
     const close = (status?: number) => {
       if (isClosed) return
       isClosed = true
-      clearTimeout(timer)
+      calm()
       controller?.abort()
       onClose(status)
     }
     const heard = () => {
-      clearTimeout(timer)
-      timer = setTimeout(close, SILENCE_MS)
+      calm()
+      calm = later(SILENCE_MS, close)
     }
 
     async function run(): Promise<number | undefined> {
@@ -63,7 +64,7 @@ export function sseEvents(fetch: StreamingFetch): OpenStream {
 
     void run().then(close, () => close())
     return () => close()
-  }
+  })
 }
 
 /** Reads a stream of events piece by piece (the `text/event-stream` format of the HTML standard). */

@@ -1,4 +1,5 @@
 /** Who is signed in, in memory: the one place where that changes, and where it is told from. */
+import type { Clock } from './clock.js'
 import type { AuthError } from './errors.js'
 import type { AuthEvent, SignedOutReason, Status } from './events.js'
 import type { Storage, StoredSession } from './storage.js'
@@ -43,13 +44,13 @@ export function isGood(session: StoredSession, now: number, minTtlMs: number): b
 export interface Around {
   storage: Storage
   tabs: Tabs
-  now(): number
+  clock: Clock
   emit(event: AuthEvent): void
   /** Another session holds, or none any more. */
   onChange(): void
 }
 
-export function openState({ storage, tabs, now, emit, onChange }: Around): State {
+export function openState({ storage, tabs, clock, emit, onChange }: Around): State {
   let status: Status = 'loading'
   let session: StoredSession | null = null
   let epoch = 0
@@ -65,9 +66,9 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
     if (told.has(id)) return
     told.add(id)
     emit({ type: 'signedOut', reason, description })
-    tabs.ended({ id, reason, description })
+    tabs.tell({ id, reason, description })
   }
-  const settle = () => become(!session ? 'signedOut' : isGood(session, now(), 0) ? 'active' : 'expired')
+  const settle = () => become(!session ? 'signedOut' : isGood(session, clock.now(), 0) ? 'active' : 'expired')
 
   const state: State = {
     get status() {
@@ -88,7 +89,7 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       session = next
       settle()
       if (isOther) onChange()
-      if (!from) tabs.changed()
+      if (!from) tabs.tell({})
     },
     leave(id, reason, description) {
       ended.add(id)
@@ -114,10 +115,10 @@ export function openState({ storage, tabs, now, emit, onChange }: Around): State
       ended.add(id)
       tell(id, reason)
     },
-    isOver: async (id) => ended.has(id) || Boolean(await storage.readSignOut(id)),
+    isOver: async (id) => ended.has(id) || Boolean(await storage.signOut(id).read()),
     async look() {
       const [before, first] = [epoch, status === 'loading']
-      const stored = await storage.readSession().catch((error: AuthError) => {
+      const stored = await storage.session.read().catch((error: AuthError) => {
         // What is in memory is whole, and heals the storage with the next refresh.
         if (error.code === 'storage_corrupt' && session) return session
         throw error

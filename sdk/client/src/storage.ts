@@ -1,5 +1,5 @@
 /** The device's storage: what is kept, in which form, and one piece of work on it at a time. */
-import type { Timers } from './ambient.js'
+import type { Clock } from './clock.js'
 import { AuthError } from './errors.js'
 
 /**
@@ -22,7 +22,7 @@ export interface OutboxStorage extends SessionStorage {
 }
 
 /** Runs `work` while no other process does the same under that name, as Web Locks do. */
-export type Lock = (name: string, work: () => Promise<void>) => Promise<unknown>
+export type Lock = (name: string, work: () => Promise<unknown>) => Promise<unknown>
 
 /** A session as it is kept. Token and key of a refresh are one value, so that none is without the other. */
 export interface StoredSession {
@@ -64,21 +64,22 @@ export interface StoredSignOut {
   readonly ending?: Ending
 }
 
+/** One place in the device's storage. Each call may fail with `storage_unavailable`. */
+export interface Slot<T> {
+  /** What is there; `storage_corrupt` when it is not what was put there. */
+  read(): Promise<T | null>
+  write(value: T): Promise<void>
+  remove(): Promise<void>
+}
+
 export interface Storage {
-  readSession(): Promise<StoredSession | null>
-  writeSession(session: StoredSession): Promise<void>
-  removeSession(): Promise<void>
-  readSignOut(id: string): Promise<StoredSignOut | null>
-  writeSignOut(signOut: StoredSignOut): Promise<void>
-  removeSignOut(id: string): Promise<void>
+  readonly session: Slot<StoredSession>
+  signOut(id: string): Slot<StoredSignOut>
   signOuts(): Promise<StoredSignOut[]>
   /** A refresh token that a sign-out still needs, where the provider knows no handles. */
-  readSecret(id: string): Promise<string | null>
-  writeSecret(id: string, token: string): Promise<void>
-  removeSecret(id: string): Promise<void>
-  /** Whether this installation has left its mark; `undefined` when no place was given for it. */
-  isMarked(): Promise<boolean | undefined>
-  mark(): Promise<void>
+  secret(id: string): Slot<string>
+  /** The mark of this installation, where there is a place for it. */
+  readonly marker?: Slot<string>
   /** Runs one piece of work at a time, over every client of this storage. */
   alone<T>(work: () => Promise<T>): Promise<T>
 }
@@ -89,7 +90,6 @@ export interface Places {
   installMarker?: SessionStorage
   storagePrefix: string
   lock?: Lock
-  timers: Timers
   timeoutMs: number
 }
 
@@ -99,112 +99,87 @@ const LOCK_TIMEOUT_MS = 2_000
 /** Work under way on a storage, by its prefix: over every client of it in this process. */
 const queues = new WeakMap<SessionStorage, Map<string, Promise<unknown>>>()
 
-export function openStorage(places: Places): Storage {
-  const { storage: secure, outboxStorage: outbox, installMarker: marker, storagePrefix: prefix, timers, timeoutMs } = places
-  const session = `${prefix}.session`
-  const signOut = (id: string) => `${prefix}.signout.${id}`
-  const secret = (id: string) => `${prefix}.ending.${id}`
-  const installed = `${prefix}.installed`
+export function openStorage(places: Places, clock: Clock): Storage {
+  const { storage: secure, outboxStorage: outbox, installMarker, storagePrefix: prefix, lock, timeoutMs } = places
 
   /** One call of the device's storage, which may fail and may hang. */
   const call = async <T>(what: string, work: () => Promise<T> | T): Promise<T> => {
     try {
-      return await within(timers, timeoutMs, (async () => work())())
+      return await clock.within(timeoutMs, (async () => work())())
     } catch (cause) {
-      throw new AuthError('storage_unavailable', `could not ${what} the device's storage`, { cause })
+      throw new AuthError('storage_unavailable', `the device's storage could not be ${what}`, { cause })
     }
   }
-  const get = (from: SessionStorage, key: string) => call('read', async () => (await from.getItem(key)) ?? null)
-  const set = (to: SessionStorage, key: string, value: string) => call('write', () => to.setItem(key, value))
-  const remove = (from: SessionStorage, key: string) => call('remove from', () => from.removeItem(key))
+  const slot = <T>(place: SessionStorage, name: string, is: (value: unknown) => boolean): Slot<T> => {
+    const key = `${prefix}.${name}`
+    return {
+      read: async () => parse<T>(await call('read', () => place.getItem(key)), is),
+      write: (value) => call('written', () => place.setItem(key, JSON.stringify(value))),
+      remove: () => call('cleared', () => place.removeItem(key)),
+    }
+  }
+  const signOut = (id: string): Slot<StoredSignOut> => {
+    const entry = slot<StoredSignOut>(outbox, `signout.${id}`, isSignOut)
+    return {
+      ...entry,
+      // One that cannot be read is still a mark that the session is over.
+      read: () => entry.read().catch((error: AuthError) => {
+        if (error.code === 'storage_corrupt') return { version: 1, id, state: 'done', since: 0 }
+        throw error
+      }),
+    }
+  }
 
   return {
-    readSession: async () => parse(await get(secure, session), isSession),
-    writeSession: (value) => set(secure, session, JSON.stringify(value)),
-    removeSession: () => remove(secure, session),
-    // An entry that cannot be read is still a mark that the session is over.
-    readSignOut: async (id) => parseSignOut(id, await get(outbox, signOut(id))),
-    writeSignOut: (value) => set(outbox, signOut(value.id), JSON.stringify(value)),
-    removeSignOut: (id) => remove(outbox, signOut(id)),
+    session: slot(secure, 'session', isSession),
+    signOut,
     async signOuts() {
-      const start = signOut('')
+      const start = `${prefix}.signout.`
       const keys = (await call('read', () => outbox.keys())).filter((key) => key.startsWith(start))
-      const found = await Promise.all(keys.map(async (key) => parseSignOut(key.slice(start.length), await get(outbox, key))))
+      const found = await Promise.all(keys.map((key) => signOut(key.slice(start.length)).read()))
       return found.filter((entry) => entry !== null).sort((a, b) => a.since - b.since)
     },
-    readSecret: (id) => get(secure, secret(id)),
-    writeSecret: (id, token) => set(secure, secret(id), token),
-    removeSecret: (id) => remove(secure, secret(id)),
-    isMarked: async () => marker && Boolean(await get(marker, installed)),
-    mark: async () => marker && set(marker, installed, '1'),
+    secret: (id) => slot(secure, `ending.${id}`, isText),
+    marker: installMarker && slot(installMarker, 'installed', isText),
     alone<T>(work: () => Promise<T>) {
       const mine = queues.get(secure) ?? new Map<string, Promise<unknown>>()
       queues.set(secure, mine)
-      const { lock } = places
-      const run = lock ? () => locked(lock, `${prefix}.storage`, timers, work) : work
-      const result = (mine.get(prefix) ?? Promise.resolve()).then(run)
+      const result = (mine.get(prefix) ?? Promise.resolve()).then(() => (lock ? locked(lock, work) : work()))
       mine.set(prefix, result.catch(() => undefined))
       return result
     },
   }
-}
 
-/** Runs `work` under a lock, or without it when it is not had in time: who holds it may be frozen. */
-function locked<T>(lock: Lock, name: string, timers: Timers, work: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    let begun = false
-    const once = async () => {
-      if (begun) return
-      begun = true
-      timers.clearTimeout(timer)
-      await work().then(resolve, reject)
-    }
-    const timer = timers.setTimeout(once, LOCK_TIMEOUT_MS)
-    void (async () => lock(name, once))().catch(once)
-  })
-}
-
-/** What `work` answers, or an error once so many milliseconds are over. */
-export async function within<T>(timers: Timers, ms: number, work: Promise<T>): Promise<T> {
-  let timer: unknown
-  const late = new Promise<never>((_, reject) => {
-    timer = timers.setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  return Promise.race([work, late]).finally(() => timers.clearTimeout(timer))
+  /** Runs `work` under the lock, or without it when it is not had in time: who holds it may be frozen. */
+  async function locked<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
+    let running: Promise<T> | undefined
+    const once = () => (running ??= work())
+    await clock.within(LOCK_TIMEOUT_MS, lock(`${prefix}.storage`, once)).catch(() => undefined)
+    return once()
+  }
 }
 
 /** Messages quote nothing: what is there may be a token, whole or in part. */
-function parse<T>(text: string | null, is: (value: unknown) => value is T): T | null {
+function parse<T>(text: string | null | undefined, is: (value: unknown) => boolean): T | null {
   // Some adapters write "null" or an empty text in place of removing.
   if (!text || text === 'null' || text === 'undefined') return null
-  let value: unknown
   try {
-    value = JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    if (is(value)) return value as T
   } catch {
     // Told below.
   }
-  if (is(value)) return value
   throw new AuthError('storage_corrupt', 'the device\'s storage gave back something else')
 }
 
-function parseSignOut(id: string, text: string | null): StoredSignOut | null {
-  try {
-    return parse(text, isSignOut)
-  } catch {
-    return { version: 1, id, state: 'done', since: 0 }
-  }
-}
+const isText = (value: unknown) => typeof value === 'string'
 
-function has(value: unknown, type: string, names: string[]): value is Record<string, unknown> {
-  const record = value as Record<string, unknown> | null | undefined
-  return typeof record === 'object' && record?.version === 1 && names.every((name) => typeof record[name] === type)
-}
+const isSession = (value: unknown) => has(value, 'string', 'id', 'accessToken', 'refreshKey') &&
+  has(value, 'number', 'accessObtainedAt', 'accessExpiresAt') && has(value, 'object', 'ending')
 
-function isSession(value: unknown): value is StoredSession {
-  return has(value, 'string', ['id', 'accessToken', 'refreshKey']) &&
-    has(value, 'number', ['accessObtainedAt', 'accessExpiresAt']) && has(value, 'object', ['ending']) && value.ending !== null
-}
+const isSignOut = (value: unknown) => has(value, 'string', 'id', 'state') && has(value, 'number', 'since')
 
-function isSignOut(value: unknown): value is StoredSignOut {
-  return has(value, 'string', ['id', 'state']) && has(value, 'number', ['since'])
+function has(value: unknown, type: string, ...names: string[]): boolean {
+  const record = { ...(value as Record<string, unknown>) }
+  return record.version === 1 && names.every((name) => record[name] && typeof record[name] === type || record[name] === 0)
 }

@@ -3,64 +3,35 @@
 /** The part of a `BroadcastChannel` that is used. */
 export interface Broadcast {
   postMessage(message: unknown): void
-  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
-  removeEventListener(type: 'message', listener: (event: { data: unknown }) => void): void
+  addEventListener(type: 'message', listener: (event: { data: any }) => void): void
+  removeEventListener(type: 'message', listener: (event: { data: any }) => void): void
 }
 
-/** Why a session ended, as one tab tells the others. */
-export interface Ended {
-  id: string
-  reason: string
+/** What one tab tells the others: that the storage holds something new, or why a session ended. */
+export interface Word {
+  id?: string
+  reason?: string
   description?: string
 }
 
 export interface Tabs {
-  /** The storage holds something new. */
-  changed(): void
-  ended(word: Ended): void
-  /** Calls back with what another tab tells; a word of change comes without an `Ended`. */
-  listen(heard: (word?: Ended) => void): void
-  dispose(): void
+  tell(word: Word): void
+  close(): void
 }
 
-/** A word is a hint, and the storage is the truth: whoever posts nonsense makes a tab look, no more. */
-export function openTabs(broadcast: Broadcast | undefined, prefix: string): Tabs {
-  let listener: ((event: { data: unknown }) => void) | undefined
-  const post = (ended?: Ended) => {
-    try {
-      broadcast?.postMessage(JSON.stringify({ menshen: prefix, ended }))
-    } catch {
-      // A channel that is closed tells nobody; they look by themselves when they come to the front.
-    }
+export function openTabs(broadcast: Broadcast | undefined, prefix: string, heard: (word: Word) => void): Tabs {
+  const listener = ({ data }: { data: any }) => {
+    if (data?.menshen === prefix) heard(data)
   }
-  const dispose = () => {
-    if (listener) broadcast?.removeEventListener('message', listener)
-    listener = undefined
-  }
+  broadcast?.addEventListener('message', listener)
   return {
-    changed: () => post(),
-    ended: post,
-    listen(heard) {
-      dispose()
-      listener = ({ data }) => {
-        const word = read(data)
-        if (word?.menshen === prefix) heard(isEnded(word.ended) ? word.ended : undefined)
+    tell(word) {
+      try {
+        broadcast?.postMessage({ ...word, menshen: prefix })
+      } catch {
+        // A channel that is closed tells nobody; they look by themselves when they come to the front.
       }
-      broadcast?.addEventListener('message', listener)
     },
-    dispose,
+    close: () => broadcast?.removeEventListener('message', listener),
   }
-}
-
-function read(data: unknown): { menshen?: unknown; ended?: unknown } | undefined {
-  try {
-    return JSON.parse(String(data)) ?? undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isEnded(value: unknown): value is Ended {
-  const word = value as Partial<Ended> | undefined
-  return typeof word?.id === 'string' && typeof word.reason === 'string'
 }

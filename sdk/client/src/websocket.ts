@@ -1,5 +1,6 @@
 /** The event stream over a WebSocket that sends headers, as React Native's does. */
-import type { OpenStream } from './push.js'
+import { watchOver } from './push.js'
+import type { OpenWatch } from './watch.js'
 import { objectOf, textIn } from './wire.js'
 
 /** The part of React Native's `WebSocket` that is used: headers are its third argument. */
@@ -11,8 +12,8 @@ export type WebSocketLike = new (url: string, protocols: string[], options: { he
 }
 
 /** For the option `events`, in React Native. The WebSocket of a browser sends no headers: use `sseEvents` there. */
-export function webSocketEvents(WebSocket: WebSocketLike): OpenStream {
-  return ({ url, headers, onEvent, onClose }) => {
+export function webSocketEvents(WebSocket: WebSocketLike): OpenWatch {
+  return watchOver(({ url, headers, onEvent, onClose }) => {
     const socket = new WebSocket(url.replace(/^http/i, 'ws'), [], { headers })
     let isClosed = false
     const close = (status?: number) => {
@@ -30,5 +31,5 @@ export function webSocketEvents(WebSocket: WebSocketLike): OpenStream {
     // React Native says the status of a refused upgrade in the message, and nowhere else.
     socket.onerror = (event) => close(/\b401\b/.test(String(event?.message)) ? 401 : undefined)
     return () => close()
-  }
+  })
 }

@@ -1,7 +1,7 @@
 /** What goes over the wire. An answer is believed in nothing but what was looked at. */
-import { openAbort, type Abort } from './abort.js'
-import { ambient, type Timers } from './ambient.js'
-import { AuthError } from './errors.js'
+import { ambient } from './ambient.js'
+import type { Clock } from './clock.js'
+import { AuthError, isAuthError, type AuthErrorCode } from './errors.js'
 
 /** The part of `fetch` that is used. A runtime without one brings a function of its own. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchAnswer>
@@ -11,7 +11,7 @@ export interface FetchInit {
   method: string
   headers: Record<string, string>
   body?: string
-  /** Aborted when the time is over, where the runtime has an `AbortController`. */
+  /** Aborted when the answer is of no use any more, where the runtime has an `AbortController`. */
   signal?: AbortSignal
   /** No cookies: what the provider needs to know is in the request. */
   credentials: 'omit'
@@ -22,23 +22,22 @@ export interface FetchInit {
 /** What a transport answers. */
 export interface FetchAnswer {
   readonly status: number
-  readonly headers: { get(name: string): string | null }
+  readonly headers: { get(name: string): string | null | undefined }
   text(): Promise<string>
 }
 
-export interface Wire {
-  /** Sends a form; the answer whatever its status. */
-  form(url: string, fields: Fields, more?: More): Promise<Answer>
-  /** Sends a request without body. */
-  ask(method: string, url: string, more?: More): Promise<Answer>
-}
+/** Sends a request, with a form where there are fields; the answer whatever its status. */
+export type Wire = (method: string, url: string, fields?: Fields, more?: More) => Promise<Answer>
 
 export type Fields = Record<string, string | undefined>
 
 export interface More {
   headers?: Record<string, string>
-  abort?: Abort
+  /** To call it off with. */
+  controller?: Controller
 }
+
+export type Controller = ReturnType<typeof openController>
 
 export interface Answer {
   status: number
@@ -50,52 +49,34 @@ export interface Answer {
 /** No server may silence a device for longer. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000
 
-export function openWire(fetch: Fetch, timers: Timers, timeoutMs: number): Wire {
-  async function send(url: string, init: Pick<FetchInit, 'method' | 'headers' | 'body'>, abort = openAbort()) {
-    const controller = ambient.AbortController && new ambient.AbortController()
-    let late = false
-    let stop = () => {}
-    // A transport that ignores the signal is left behind all the same.
-    const stopped = new Promise<never>((_, reject) => {
-      stop = () => {
-        controller?.abort()
-        reject(new Error('stopped'))
-      }
-    })
-    const timer = timers.setTimeout(() => {
-      late = true
-      stop()
-    }, timeoutMs)
-    const off = abort.on(stop)
+export const openController = () => ambient.AbortController && new ambient.AbortController()
+
+export function openWire(fetch: Fetch, clock: Clock, timeoutMs: number): Wire {
+  return async (method, url, fields, { headers, controller = openController() } = {}) => {
+    const work = async (): Promise<Answer> => {
+      const answer = await fetch(url, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(fields && { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...headers,
+        },
+        body: fields && encode(fields),
+        signal: controller?.signal,
+        credentials: 'omit',
+        redirect: 'error',
+      })
+      const body = objectOf(await answer.text())
+      return { status: Number(answer.status), body, retryAfterMs: retryAfter(answer.headers) }
+    }
     try {
-      if (abort.aborted) stop()
-      const work = read(() => fetch(url, { ...init, signal: controller?.signal, credentials: 'omit', redirect: 'error' }))
-      return await Promise.race([stopped, work])
+      return await clock.within(timeoutMs, work())
     } catch (cause) {
-      if (late) throw new AuthError('timeout', `no answer within ${timeoutMs} ms`, { cause })
-      if (abort.aborted) throw new AuthError('cancelled', 'called off', { cause })
-      throw new AuthError('network', 'the server could not be reached', { cause })
-    } finally {
-      timers.clearTimeout(timer)
-      off()
+      // A transport that ignores the signal is left behind all the same.
+      controller?.abort()
+      throw isAuthError(cause) ? cause : new AuthError('network', 'the server could not be reached', { cause })
     }
   }
-
-  const accept = { accept: 'application/json' }
-  return {
-    form: (url, fields, { headers, abort } = {}) => send(url, {
-      method: 'POST',
-      headers: { ...accept, 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      body: encode(fields),
-    }, abort),
-    ask: (method, url, { headers, abort } = {}) => send(url, { method, headers: { ...accept, ...headers } }, abort),
-  }
-}
-
-async function read(fetch: () => Promise<FetchAnswer>): Promise<Answer> {
-  const answer = await fetch()
-  const body = objectOf(await answer.text())
-  return { status: Number(answer.status), body, retryAfterMs: retryAfter(answer.headers) }
 }
 
 /** As `application/x-www-form-urlencoded`; `URLSearchParams` is not everywhere. */
@@ -112,23 +93,17 @@ export function encode(fields: Fields): string {
  * @throws {AuthError} `server` when a name comes twice, or it is no query.
  */
 export function queryOf(address: string): Map<string, string> {
-  const query = /\?([^#]*)/.exec(address)?.[1] ?? ''
   const found = new Map<string, string>()
-  for (const pair of query.split('&').filter(Boolean)) {
-    const at = pair.indexOf('=')
-    const name = decode(at < 0 ? pair : pair.slice(0, at))
-    if (found.has(name)) throw new AuthError('server', 'a parameter came back twice')
-    found.set(name, at < 0 ? '' : decode(pair.slice(at + 1)))
+  try {
+    for (const pair of (/\?([^#]+)/.exec(address)?.[1] ?? '').split('&')) {
+      const [, name = '', value = ''] = /^([^=]*)=?([^]*)$/.exec(decodeURIComponent(pair.replace(/\+/g, ' '))) ?? []
+      if (found.has(name)) throw new Error(`${name} came back twice`)
+      found.set(name, value)
+    }
+  } catch (cause) {
+    throw new AuthError('server', 'what came back cannot be read', { cause })
   }
   return found
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text.replace(/\+/g, ' '))
-  } catch {
-    throw new AuthError('server', 'what came back is no query')
-  }
 }
 
 /** The text under a name; whatever else stands there is nothing. */
@@ -143,43 +118,41 @@ export function isSafeAddress(url: string): boolean {
   return /^https:\/\/|^http:\/\/(localhost|127(\.\d+){3}|\[::1\]|10\.0\.2\.2)(:\d+)?(\/|$)/i.test(url)
 }
 
-/** The error that an answer stands for (RFC 6749 section 5.2, RFC 9457). */
+/** The code of an error, in the answer of an OAuth endpoint or of an API of ours (RFC 6749 section 5.2, RFC 9457). */
+export const errorIn = (body: Answer['body']) => textIn(body, 'error') ?? textIn(body, 'code')?.replace(/-/g, '_')
+
+const CODES = new Map<string | undefined, AuthErrorCode>([
+  ['access_denied', 'invalid_grant'],
+  ['insufficient_authorization', 'insufficient_authorization'],
+  ['invalid_grant', 'invalid_grant'],
+  ['invalid_token', 'invalid_grant'],
+  ['server_error', 'server'],
+  ['slow_down', 'rate_limited'],
+  ['temporarily_unavailable', 'server'],
+  [undefined, 'server'],
+])
+
+/** The error that an answer stands for. */
 export function failure({ status, body, retryAfterMs }: Answer): AuthError {
-  const error = textIn(body, 'error') ?? textIn(body, 'code')
+  const error = errorIn(body)
+  const code = status === 429 ? 'rate_limited' : status >= 500 || status === 408 ? 'server' : CODES.get(error) ?? 'config'
+  const reason = textIn(body, 'reason')
+  const authSession = textIn(body, 'auth_session')
+  const methods = Array.isArray(body.methods) ? body.methods.map(String) : []
   const message = textIn(body, 'error_description') ?? textIn(body, 'detail') ?? error ?? `the server answered ${status}`
-  const details = {
+  return new AuthError(code === 'invalid_grant' && reason ? 'session_revoked' : code, message, {
     status,
     retryAfterMs,
-    reason: textIn(body, 'reason'),
+    reason,
     reasonDescription: textIn(body, 'reason_description'),
-  }
-  if (status === 429 || error === 'slow_down') return new AuthError('rate_limited', message, details)
-  if (status >= 500 || status === 408 || !error) return new AuthError('server', message, details)
-  switch (error) {
-    case 'access_denied':
-      return new AuthError('invalid_grant', message, details)
-    case 'invalid_grant':
-    case 'invalid_token':
-    case 'invalid-token':
-      return new AuthError(details.reason ? 'session_revoked' : 'invalid_grant', message, details)
-    case 'temporarily_unavailable':
-    case 'server_error':
-      return new AuthError('server', message, details)
-    case 'insufficient_authorization': {
-      const authSession = textIn(body, 'auth_session')
-      const methods = Array.isArray(body.methods) ? body.methods.filter((method) => typeof method === 'string') : []
-      const challenge = authSession === undefined ? undefined : { authSession, methods }
-      return new AuthError('insufficient_authorization', message, { ...details, challenge })
-    }
-    default:
-      return new AuthError('config', message, details)
-  }
+    challenge: code === 'insufficient_authorization' && authSession ? { authSession, methods } : undefined,
+  })
 }
 
 export function objectOf(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+    return typeof value === 'object' && !Array.isArray(value) ? { ...value } : {}
   } catch {
     return {}
   }
@@ -187,8 +160,7 @@ export function objectOf(text: string): Record<string, unknown> {
 
 /** Seconds, or an instant, which is measured by the server's own clock (RFC 9110 section 10.2.3). */
 function retryAfter(headers: FetchAnswer['headers']): number | undefined {
-  const value = headers.get('retry-after')
-  if (!value) return undefined
+  const value = headers.get('retry-after') ?? ''
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.parse(headers.get('date') ?? '')
   return ms >= 0 ? Math.min(ms, LONGEST_RETRY_AFTER_MS) : undefined
 }
