@@ -1,22 +1,24 @@
 //! Envoy's external authorization: it asks about each request, over gRPC or over HTTP.
 
+pub(super) mod messages;
 mod over_grpc;
 mod over_http;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::any;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use axum::routing::{any, post};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer;
 use crate::{Allowed, Decision, Door, Facts, Gateway};
 
+/// The one call of `envoy.service.auth.v3.Authorization`.
+pub(super) const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
 /// Where both are asked.
-pub(super) fn routes(gateway: &Gateway) -> Router<Gateway> {
-    let authorization = AuthorizationServer::new(over_grpc::Check::new(gateway.clone()));
+pub(super) fn routes() -> Router<Gateway> {
     Router::new()
-        .route_service("/envoy.service.auth.v3.Authorization/{method}", authorization)
+        .route(CHECK, post(over_grpc::ask))
         .route("/ext-authz", any(over_http::ask))
         .route("/ext-authz/", any(over_http::ask))
         .route("/ext-authz/{*path}", any(over_http::ask))

@@ -19,7 +19,7 @@ pub(crate) fn decisions(gateway: &Gateway) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .merge(forward_auth::routes())
-        .merge(ext_authz::routes(gateway))
+        .merge(ext_authz::routes())
         .route("/metrics", get(health::metrics))
         .route("/.menshen/jwks", get(health::keys))
         .with_state(gateway.clone())

@@ -1,59 +1,42 @@
 //! `envoy.service.auth.v3.Authorization`: the call `Check`.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use envoy_types::pb::envoy::config::core::v3::address::Address;
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse,
-};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
-use envoy_types::pb::google::rpc;
+use axum::extract::State;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Collected};
-use tonic::{Code, Request, Response, Status};
+use tonic::server::Grpc;
+use tonic::{Code, Request, Response};
+use tonic_prost::ProstCodec;
 
+use super::messages::{
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
+    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, Peer, Status,
+};
 use super::{judge, to_remove, unreadable};
 use crate::{Allowed, Facts, Gateway, Scheme};
 
-/// The service.
-pub(super) struct Check {
-    gateway: Gateway,
+/// Takes the call apart, and puts its answer together.
+pub(super) async fn ask(
+    State(gateway): State<Gateway>,
+    request: axum::extract::Request,
+) -> http::Response<tonic::body::Body> {
+    let check = tower::service_fn(move |asked: Request<CheckRequest>| {
+        let gateway = gateway.clone();
+        async move { Ok(Response::new(check(&gateway, asked.into_inner()).await)) }
+    });
+    Grpc::new(ProstCodec::default()).unary(check, request).await
 }
 
-impl Check {
-    pub(super) const fn new(gateway: Gateway) -> Self {
-        Self { gateway }
-    }
-}
-
-impl fmt::Debug for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Check").finish_non_exhaustive()
-    }
-}
-
-#[tonic::async_trait]
-impl Authorization for Check {
-    /// Everything that is decided is an answer; an error of the call would leave it to Envoy's
-    /// `failure_mode_allow` whether the request goes on.
-    async fn check(
-        &self,
-        request: Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        let Some(facts) = facts(request.into_inner()) else {
-            return Ok(Response::new(denied(unreadable()).await));
-        };
-        let response = match judge(&self.gateway, &facts).await {
-            Ok(allowed) => ok(&allowed, &to_remove(&self.gateway, &facts, &allowed), &facts),
-            Err(answer) => denied(answer).await,
-        };
-        Ok(Response::new(response))
+/// Everything that is decided is an answer; an error of the call would leave it to Envoy's
+/// `failure_mode_allow` whether the request goes on.
+async fn check(gateway: &Gateway, asked: CheckRequest) -> CheckResponse {
+    let Some(facts) = facts(asked) else {
+        return denied(unreadable()).await;
+    };
+    match judge(gateway, &facts).await {
+        Ok(allowed) => ok(&allowed, &to_remove(gateway, &facts, &allowed), &facts),
+        Err(answer) => denied(answer).await,
     }
 }
 
@@ -78,10 +61,7 @@ fn facts(asked: CheckRequest) -> Option<Facts> {
 
 /// Envoy's idea of the client's address, which minds `xff_num_trusted_hops`.
 fn address(source: Peer) -> Option<IpAddr> {
-    match source.address?.address? {
-        Address::SocketAddress(socket) => socket.address.parse().ok(),
-        _ => None,
-    }
+    source.address?.socket_address?.address.parse().ok()
 }
 
 /// Line by line with `encode_raw_headers`; without it Envoy has joined lines of one name by commas.
@@ -111,12 +91,10 @@ fn ok(allowed: &Allowed, removed: &[HeaderName], facts: &Facts) -> CheckResponse
         headers,
         headers_to_remove: removed.iter().map(ToString::to_string).collect(),
         response_headers_to_add: options(&allowed.answer),
-        ..OkHttpResponse::default()
     };
     CheckResponse {
-        status: Some(rpc::Status::default()),
-        http_response: Some(HttpResponse::OkResponse(response)),
-        ..CheckResponse::default()
+        status: Some(Status::default()),
+        http_response: Some(HttpResponse::Ok(response)),
     }
 }
 
@@ -134,9 +112,8 @@ async fn denied(answer: axum::response::Response) -> CheckResponse {
         _ => Code::PermissionDenied,
     };
     CheckResponse {
-        status: Some(rpc::Status { code: code.into(), ..rpc::Status::default() }),
-        http_response: Some(HttpResponse::DeniedResponse(response)),
-        ..CheckResponse::default()
+        status: Some(Status { code: code.into() }),
+        http_response: Some(HttpResponse::Denied(response)),
     }
 }
 
@@ -159,6 +136,5 @@ fn option(name: &str, value: String, action: HeaderAppendAction) -> HeaderValueO
         header: Some(HeaderValue { key: name.to_owned(), value, ..HeaderValue::default() }),
         append_action: action.into(),
         keep_empty_value: true,
-        ..HeaderValueOption::default()
     }
 }

@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::envoy::service::auth::v3 as auth;
-use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use http::header;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use tonic::client::Grpc;
+use tonic_prost::ProstCodec;
 use tower::ServiceExt as _;
 
 use super::Outcome;
+use crate::doors::ext_authz::{CHECK, messages};
 use crate::{Facts, Gateway};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,12 +38,15 @@ fn authorization_joined(headers: &HeaderMap) -> HeaderMap {
 pub(super) async fn over_grpc(gateway: Gateway, facts: Facts, form: Lines) -> Outcome {
     let router = crate::doors::decisions(&gateway);
     let service = router.map_request(|request: Request<tonic::body::Body>| request.map(Body::new));
-    let mut client = AuthorizationClient::new(service);
-    let response = client.check(check_request(&facts, form)).await.expect("an answer");
-    let response = response.into_inner();
+    let mut client = Grpc::new(service);
+    client.ready().await.expect("a service");
+    let asked = tonic::Request::new(check_request(&facts, form));
+    let codec: ProstCodec<_, messages::CheckResponse> = ProstCodec::default();
+    let response = client.unary(asked, PathAndQuery::from_static(CHECK), codec).await;
+    let response = response.expect("an answer").into_inner();
     let code = response.status.expect("a status").code;
     match response.http_response.expect("an HTTP response") {
-        auth::check_response::HttpResponse::OkResponse(ok) => {
+        messages::HttpResponse::Ok(ok) => {
             assert_eq!(code, 0);
             let mut headers = facts.headers;
             mutate(&mut headers, ok.headers);
@@ -51,26 +55,24 @@ pub(super) async fn over_grpc(gateway: Gateway, facts: Facts, form: Lines) -> Ou
             }
             Outcome::goes_on(&headers)
         }
-        auth::check_response::HttpResponse::DeniedResponse(denied) => {
+        messages::HttpResponse::Denied(denied) => {
             assert_ne!(code, 0);
             let mut headers = HeaderMap::new();
             mutate(&mut headers, denied.headers);
             let status = denied.status.expect("a status").code;
             Outcome::answered(u16::try_from(status).expect("a status"), &headers)
         }
-        auth::check_response::HttpResponse::ErrorResponse(_) => panic!("no error is an answer"),
     }
 }
 
-fn check_request(facts: &Facts, form: Lines) -> auth::CheckRequest {
-    let socket = core::SocketAddress { address: facts.address.to_string(), ..Default::default() };
-    let address = core::Address { address: Some(core::address::Address::SocketAddress(socket)) };
-    let mut http = auth::attribute_context::HttpRequest {
+fn check_request(facts: &Facts, form: Lines) -> messages::CheckRequest {
+    let socket_address = Some(messages::SocketAddress { address: facts.address.to_string() });
+    let peer = messages::Peer { address: Some(messages::Address { socket_address }) };
+    let mut http = messages::HttpRequest {
         method: facts.method.to_string(),
         path: facts.target.clone(),
         host: facts.host.clone(),
         scheme: facts.scheme.as_str().to_owned(),
-        protocol: "HTTP/1.1".to_owned(),
         ..Default::default()
     };
     let mut lines = vec![(":path".to_owned(), facts.target.clone().into_bytes())];
@@ -91,21 +93,20 @@ fn check_request(facts: &Facts, form: Lines) -> auth::CheckRequest {
                 .or_insert(value);
         }
     } else {
-        let line = |(key, raw_value)| core::HeaderValue { key, raw_value, ..Default::default() };
+        let line =
+            |(key, raw_value)| messages::HeaderValue { key, raw_value, ..Default::default() };
         let headers = lines.into_iter().map(line).collect();
-        http.header_map = Some(core::HeaderMap { headers });
+        http.header_map = Some(messages::HeaderMap { headers });
     }
-    let request = auth::attribute_context::Request { http: Some(http), ..Default::default() };
-    let peer = auth::attribute_context::Peer { address: Some(address), ..Default::default() };
-    let attributes =
-        auth::AttributeContext { source: Some(peer), request: Some(request), ..Default::default() };
-    auth::CheckRequest { attributes: Some(attributes) }
+    let request = messages::Request { http: Some(http) };
+    let attributes = messages::AttributeContext { source: Some(peer), request: Some(request) };
+    messages::CheckRequest { attributes: Some(attributes) }
 }
 
-fn mutate(headers: &mut HeaderMap, options: Vec<core::HeaderValueOption>) {
+fn mutate(headers: &mut HeaderMap, options: Vec<messages::HeaderValueOption>) {
     for option in options {
-        let overwrites = option.append_action
-            == i32::from(core::header_value_option::HeaderAppendAction::OverwriteIfExistsOrAdd);
+        let overwrites =
+            option.append_action == i32::from(messages::HeaderAppendAction::OverwriteIfExistsOrAdd);
         let header = option.header.expect("a header");
         if header.key.starts_with(':') {
             continue;
