@@ -102,8 +102,12 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
         let kind = entry.file_type().expect("the repository can be read");
+        // `.git` is a file where the tree is one of several of one repository.
         let generated = ["target", ".git", "node_modules", "menshen-data"];
-        if kind.is_dir() && !generated.contains(&name.as_str()) {
+        if generated.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             collect(&entry.path(), &path, files);
         } else if kind.is_file() {
             // A file that goes away while we look belongs to somebody's editor.
