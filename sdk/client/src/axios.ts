@@ -2,6 +2,7 @@
 import type { AuthClient } from './client.js'
 import { openOrigins, type AuthFetchOptions } from './origin.js'
 
+export type { AuthClient } from './client.js'
 export type { AuthFetchOptions } from './origin.js'
 
 /** The part of an axios instance that is used. */

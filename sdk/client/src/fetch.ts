@@ -2,6 +2,7 @@
 import type { AuthClient } from './client.js'
 import { openOrigins, type AuthFetchOptions } from './origin.js'
 
+export type { AuthClient } from './client.js'
 export type { AuthFetchOptions } from './origin.js'
 
 /** A `fetch`, as each runtime has it: an address, a `URL` or a `Request`, and how to send it. */

@@ -8,6 +8,7 @@ import { objectOf, textIn } from './wire.js'
 export { sseEvents } from './sse.js'
 export type { StreamingFetch } from './sse.js'
 export { webSocketEvents } from './websocket.js'
+export type { OpenWatch, Watch, Watched } from './watch.js'
 export type { WebSocketLike } from './websocket.js'
 
 /** Opens one stream; the answer closes it. */

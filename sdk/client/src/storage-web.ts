@@ -3,6 +3,9 @@ import { ambient } from './ambient.js'
 import type { Lock, OutboxStorage } from './storage.js'
 import type { Broadcast } from './tabs.js'
 
+export type { Lock, OutboxStorage, SessionStorage } from './storage.js'
+export type { Broadcast } from './tabs.js'
+
 /** The part of `localStorage` that is used. */
 export interface WebStorage {
   readonly length: number
