@@ -1,9 +1,7 @@
 /** The token on the requests of an axios instance. */
-import type { AuthClient } from './client.js'
-import { openOrigins, type AuthFetchOptions } from './origin.js'
+import { openOrigins, type AuthFetchOptions, type TokenSource } from './origin.js'
 
-export type { AuthClient } from './client.js'
-export type { AuthFetchOptions } from './origin.js'
+export type { AuthFetchOptions, TokenSource } from './origin.js'
 
 /** The part of an axios instance that is used. */
 export interface AxiosLike {
@@ -31,7 +29,7 @@ const REFUSED = 'menshenRefused'
  *
  * @throws {AuthError} `config` when an origin is none.
  */
-export function authAxios(client: AuthClient, axios: AxiosLike, options: AuthFetchOptions): () => void {
+export function authAxios(client: TokenSource, axios: AxiosLike, options: AuthFetchOptions): () => void {
   const isOurs = openOrigins(options)
 
   const request = axios.interceptors.request.use(async (config) => {

@@ -1,9 +1,7 @@
 /** The token on the requests of a `fetch`. */
-import type { AuthClient } from './client.js'
-import { openOrigins, type AuthFetchOptions } from './origin.js'
+import { openOrigins, type AuthFetchOptions, type TokenSource } from './origin.js'
 
-export type { AuthClient } from './client.js'
-export type { AuthFetchOptions } from './origin.js'
+export type { AuthFetchOptions, TokenSource } from './origin.js'
 
 /** A `fetch`, as each runtime has it: an address, a `URL` or a `Request`, and how to send it. */
 export type FetchLike = (input: any, init?: any) => Promise<{ readonly status: number }>
@@ -24,9 +22,9 @@ interface Init {
  * Fetch standard says; where yours does not, send `redirect: 'manual'`.
  *
  * @throws {AuthError} `config` when an origin is none. The wrapped `fetch` rejects with what
- * {@link AuthClient.getAccessToken} throws when there is no token to send.
+ * `getAccessToken` throws when there is no token to send.
  */
-export function authFetch<F extends FetchLike>(client: AuthClient, fetch: F, options: AuthFetchOptions): F {
+export function authFetch<F extends FetchLike>(client: TokenSource, fetch: F, options: AuthFetchOptions): F {
   const isOurs = openOrigins(options)
   const wrapped = async (input: Input, init?: Init) => {
     const request = typeof input === 'object' && 'clone' in input ? input : undefined

@@ -2,6 +2,11 @@
 import { ambient } from './ambient.js'
 import { AuthError } from './errors.js'
 
+/** Where tokens come from: an `AuthClient`. */
+export interface TokenSource {
+  getAccessToken(options?: { refused?: string }): Promise<string>
+}
+
 /** Which requests get the token. */
 export interface AuthFetchOptions {
   /** Origins of your APIs, such as `https://api.example.com`. Nobody else ever sees the token. */
