@@ -44,7 +44,7 @@ export interface SignOutRequest {
 /** What became of a sign-out. */
 export interface SignOutResult {
   /**
-   * `cleared`: no token is left on this device. `failed`: the storage did not let them be removed; that
+   * `cleared`: no token of what was signed out is left on this device. `failed`: the storage did not let them be removed; that
    * is done at the next start, and they are worth nothing once the server knows.
    */
   local: 'cleared' | 'failed'

@@ -35,7 +35,7 @@ async function fetchMetadata(issuer: string, wire: Wire, allowInsecure: boolean)
   return {
     endpoint(name) {
       const url = textIn(body, `${name}_endpoint`)
-      return url && (allowInsecure || isSafeAddress(url)) ? url : undefined
+      return url && (isSafeAddress(url) || (allowInsecure && /^http:/i.test(url))) ? url : undefined
     },
     namesIssuer: body.authorization_response_iss_parameter_supported === true,
   }

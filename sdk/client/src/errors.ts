@@ -11,7 +11,7 @@ export type AuthErrorCode =
   | 'server'
   /** The server answered 429; `retryAfterMs` says when to try again. */
   | 'rate_limited'
-  /** Wrong user name or password, or a grant that does not hold. */
+  /** Wrong user name, password or code, or a sign-in that took too long: begin with the password again. */
   | 'invalid_grant'
   /** More is needed to sign in, such as a one-time code; see `AuthError.challenge`. */
   | 'insufficient_authorization'

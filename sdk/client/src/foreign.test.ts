@@ -43,7 +43,7 @@ function provider(metadata: object = {}) {
     const asked = codes.get(form.get('code') ?? '')
     const claims = { iss: ISSUER, aud: 'app', sub: 'ada', nonce: asked?.get('nonce'), ...self.claims }
     const idToken = asked && `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
-    return { access_token: `a${++number}`, expires_in: 600, refresh_token: `r${number}`, id_token: idToken }
+    return { access_token: `access-${++number}`, expires_in: 600, refresh_token: `refresh-${number}`, id_token: idToken }
   }
   return self
 }
@@ -59,7 +59,7 @@ function memory(): OutboxStorage & { held: Map<string, string> } {
 function app(at: ReturnType<typeof provider>, more: Partial<AuthClientOptions> & { client?: unknown; heard?: unknown; signIn?: unknown; secure?: ReturnType<typeof memory>; outbox?: ReturnType<typeof memory> } = {}) {
   const { secure = memory(), outbox = memory(), ...options } = more
   const client = createAuthClient({
-    issuer: ISSUER, clientId: 'app', storage: secure, outboxStorage: outbox, fetch: at.fetch, timeoutMs: 1000,
+    issuer: ISSUER, clientId: 'app', storage: secure, outboxStorage: outbox, fetch: (url, init) => at.fetch(url, init), timeoutMs: 1000,
     crypto: { randomBytes, sha256: (text) => createHash('sha256').update(text).digest() }, ...options,
   })
   const heard: AuthEvent[] = []
@@ -72,13 +72,13 @@ test('one signs in, refreshes, and the refresh token is revoked at the sign-out'
   const id = provider()
   const { client, signIn, secure, outbox } = app(id)
   expect((await signIn()).user?.sub).toBe('ada')
-  expect(await client.getAccessToken()).toBe('a2')
-  expect(await client.getAccessToken({ forceRefresh: true })).toBe('a3')
+  expect(await client.getAccessToken()).toBe('access-2')
+  expect(await client.getAccessToken({ forceRefresh: true })).toBe('access-3')
   expect(secure.held.size).toBe(1)
   expect(await client.signOut()).toEqual({ local: 'cleared', remote: 'revoked' })
-  expect(id.of('/revocation')).toEqual([{ token: 'r3', token_type_hint: 'refresh_token', client_id: 'app' }])
+  expect(id.of('/revocation')).toEqual([{ token: 'refresh-3', token_type_hint: 'refresh_token', client_id: 'app' }])
   expect([...secure.held.keys()]).toEqual([])
-  expect([...outbox.held.values()].join()).not.toMatch(/r3|a3/)
+  expect([...outbox.held.values()].join()).not.toMatch(/refresh-3|access-3/)
 })
 
 test('a sign-out offline, on a cold start, is told later, from the keychain alone', async () => {
@@ -91,13 +91,13 @@ test('a sign-out offline, on a cold start, is told later, from the keychain alon
   expect(await second.client.signOut()).toEqual({ local: 'cleared', remote: 'queued' })
   expect(second.client.status).toBe('signedOut')
   expect(await second.client.pendingSignOuts()).toBe(1)
-  expect([...second.outbox.held.values()].join()).not.toContain('r2')
+  expect([...second.outbox.held.values()].join()).not.toContain('refresh-2')
   second.client.dispose()
   id.rule = () => undefined
   const third = app(id, first)
   expect(await third.client.initialize()).toBe('signedOut')
   expect(await third.client.flushSignOuts()).toBe(true)
-  expect(id.of('/revocation')).toEqual([expect.objectContaining({ token: 'r2' })])
+  expect(id.of('/revocation')).toEqual([expect.objectContaining({ token: 'refresh-2' })])
   expect(third.secure.held.size).toBe(0)
 })
 
@@ -140,8 +140,8 @@ test('a broken disk does not keep a user from working', async () => {
   await signIn()
   const kept = secure.held.get('menshen.session')
   secure.setItem = () => { throw new Error('disk full') }
-  expect(await client.getAccessToken({ forceRefresh: true })).toBe('a3')
-  expect(await client.getAccessToken()).toBe('a3')
+  expect(await client.getAccessToken({ forceRefresh: true })).toBe('access-3')
+  expect(await client.getAccessToken()).toBe('access-3')
   expect(secure.held.get('menshen.session')).toBe(kept)
 })
 
@@ -155,7 +155,7 @@ describe('a record that cannot be read', () => {
     expect(heard).toContainEqual({ type: 'signedOut', reason: 'storage_corrupt' })
     expect(secure.held.get('menshen.session')).toBe('{"version":1,"id"')
     await signIn()
-    expect(await client.getAccessToken()).toBe('a2')
+    expect(await client.getAccessToken()).toBe('access-2')
   })
 
   test('only once is nothing', async () => {
@@ -171,8 +171,8 @@ describe('a record that cannot be read', () => {
     const { client, signIn, secure } = app(provider())
     await signIn()
     secure.held.set('menshen.session', '{')
-    expect(await client.getAccessToken({ forceRefresh: true })).toBe('a3')
-    expect(secure.held.get('menshen.session')).toContain('r3')
+    expect(await client.getAccessToken({ forceRefresh: true })).toBe('access-3')
+    expect(secure.held.get('menshen.session')).toContain('refresh-3')
   })
 })
 
@@ -243,6 +243,76 @@ describe('what a provider says of itself is refused', () => {
   })
 })
 
+test.each([['back', -1], ['forward', 1]])('a phone whose clock leaps %s a year refreshes once, and signs nobody out', async (_, years) => {
+  let now = 1_800_000_000_000
+  const id = provider()
+  const { client, signIn, heard } = app(id, { now: () => now })
+  await signIn()
+  now += years * 365 * 24 * 3_600_000
+  const next = await client.getAccessToken()
+  expect(next).not.toBe('access-2')
+  for (let call = 0; call < 5; call++) expect(await client.getAccessToken()).toBe(next)
+  expect(id.of('/token')).toHaveLength(2)
+  expect(heard.filter(({ type }) => type === 'signedOut')).toEqual([])
+})
+
+test('who asks ten times at once is asked for once', async () => {
+  const id = provider()
+  const { client, signIn } = app(id)
+  await signIn()
+  const asked = Array.from({ length: 10 }, () => client.getAccessToken({ forceRefresh: true }))
+  expect(new Set(await Promise.all(asked))).toEqual(new Set(['access-3']))
+  expect(id.of('/token')).toHaveLength(2)
+})
+
+test('a sign-out during a refresh wins, and what the refresh brought is revoked as well', async () => {
+  const id = provider()
+  const { signIn, secure } = app(id)
+  await signIn()
+  let go = () => {}
+  const { fetch } = id
+  id.fetch = async (url, init) => {
+    const answer = await fetch(url, init)
+    if (url.endsWith('/token')) await new Promise<void>((done) => { go = done })
+    return answer
+  }
+  const late = app(id, { secure, outbox: memory() })
+  const refresh = late.client.getAccessToken({ forceRefresh: true })
+  await expect.poll(() => id.of('/token').length).toBe(2)
+  expect(await late.client.signOut()).toEqual({ local: 'cleared', remote: 'revoked' })
+  go()
+  await expect(refresh).rejects.toMatchObject({ code: 'signed_out' })
+  await expect.poll(() => id.of('/revocation').map(({ token }) => token)).toEqual(['refresh-2', 'refresh-3'])
+  await expect.poll(() => secure.held.size).toBe(0)
+})
+
+test('somebody else may sign in while a sign-out waits for a server that hangs', async () => {
+  const id = provider()
+  const { client, signIn } = app(id)
+  await signIn()
+  let go = () => {}
+  const { fetch } = id
+  id.fetch = async (url, init) => {
+    if (url.endsWith('/revocation')) await new Promise<void>((done) => { go = done })
+    return fetch(url, init)
+  }
+  const hanging = app(id, { timeoutMs: 5_000 })
+  await hanging.signIn()
+  const first = hanging.client.signOut()
+  await expect.poll(() => hanging.client.status).toBe('signedOut')
+  await hanging.signIn()
+  expect(hanging.client.status).toBe('active')
+  const second = hanging.client.signOut()
+  await expect.poll(() => hanging.client.status).toBe('signedOut')
+  expect(second).not.toBe(first)
+  for (let times = 0; times < 3; times++) {
+    go()
+    await new Promise((done) => setImmediate(done))
+  }
+  client.dispose()
+  hanging.client.dispose()
+})
+
 test('a server that asks for time is not asked again before it', async () => {
   const id = provider()
   let pass = () => {}
@@ -261,7 +331,7 @@ test('a server that asks for time is not asked again before it', async () => {
   expect(client.status).toBe('active')
   id.rule = () => undefined
   pass()
-  expect(await client.getAccessToken({ forceRefresh: true })).toMatch(/^a/)
+  expect(await client.getAccessToken({ forceRefresh: true })).toMatch(/^access-/)
 })
 
 describe('an installation', () => {
@@ -275,7 +345,7 @@ describe('an installation', () => {
     expect(await client.initialize()).toBe('signedOut')
     expect(await client.flushSignOuts()).toBe(true)
     expect(heard).toContainEqual({ type: 'signedOut', reason: 'reinstalled', description: undefined })
-    expect(id.of('/revocation')).toEqual([expect.objectContaining({ token: 'r2' })])
+    expect(id.of('/revocation')).toEqual([expect.objectContaining({ token: 'refresh-2' })])
     expect(secure.held.size).toBe(0)
   })
 

@@ -165,7 +165,7 @@ export function openLifecycle(parts: Parts): Lifecycle {
       parts.watch()?.reopen()
       // Ours bears a refresh too many, and says with it whether the session lives. Elsewhere one that is lost
       // may cost the session, so that only one which is due is risked.
-      await tokens.fresh(0, session.ending.handle && session.accessToken)
+      await tokens.fresh(0, session.ending.handle && session.accessToken).catch(() => undefined)
     })().catch(tell).then(() => {
       waking = undefined
       return state.status

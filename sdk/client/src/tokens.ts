@@ -80,9 +80,9 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
       if (!answer) return sent
       if (answer.status !== 200) throw failure(answer)
       return await commit(renewed(context, sent, answer))
-    } catch (error) {
+    } catch (cause) {
       check()
-      if (!isAuthError(error)) throw error
+      const error = isAuthError(cause) ? cause : new AuthError('config', 'the refresh went wrong', { cause })
       if (error.code === 'session_revoked' || error.code === 'invalid_grant') return over(error)
       if (error.retryAfterMs) {
         told = error

@@ -125,6 +125,7 @@ const CODES = new Map<string | undefined, AuthErrorCode>([
   ['access_denied', 'invalid_grant'],
   ['insufficient_authorization', 'insufficient_authorization'],
   ['invalid_grant', 'invalid_grant'],
+  ['invalid_session', 'invalid_grant'],
   ['invalid_token', 'invalid_grant'],
   ['server_error', 'server'],
   ['slow_down', 'rate_limited'],
