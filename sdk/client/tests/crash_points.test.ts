@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 describe('nothing is lost and nobody is signed out by accident, wherever it stops', () => {
-  test.each(SCENARIOS)('$name', async (scenario) => {
+  test.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))('%s', async (_, scenario) => {
     const { runs, bad } = await explore({ server, program, scenario })
     console.log(`${scenario.name}: ${runs} runs, ${bad.length} bad`)
     expect(bad.slice(0, 3).join('\n\n')).toBe('')

@@ -7,7 +7,7 @@ import { compile, type Program } from './harness/source.js'
 import { registerApps } from './harness/transport.js'
 
 const SEED = process.env.SEED === undefined ? undefined : Number(process.env.SEED)
-const RUNS = SEED === undefined ? Number(process.env.RUNS ?? 100) : 1
+const RUNS = SEED === undefined ? Number(process.env.RUNS ?? 60) : 1
 
 let server: Server
 let program: Program
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 describe('in any order', () => {
-  test.each(SCENARIOS)('$name', async (scenario) => {
+  test.each(SCENARIOS.map((scenario) => [scenario.name, scenario] as const))('%s', async (_, scenario) => {
     const seed = SEED ?? Math.floor(Math.random() * 1e9)
     const { runs, bad } = await roll({ server, program, scenario }, seed, RUNS)
     console.log(`${scenario.name}: ${runs} runs from SEED=${seed}, ${bad.length} bad`)

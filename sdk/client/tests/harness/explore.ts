@@ -14,17 +14,25 @@ export interface Found {
 
 type Fixed = Omit<RunOptions, 'fate' | 'username'>
 
-/** Every crash, each with and without a lost answer; every fault of storage; every fault of the network. */
-export async function explore(fixed: Fixed): Promise<Found> {
+/**
+ * Every crash, each with and without a lost answer; every fault of storage, likewise; every fault of the
+ * network; every moment for the second to begin, and for one to stand still. Or one kind of these.
+ */
+export async function explore(fixed: Fixed, only?: keyof Plan): Promise<Found> {
   const username = await userOf(fixed)
   const smooth = await run({ ...fixed, username, fate: inOrder() })
-  const plans = [{}, ...plansOf(fixed.scenario, smooth)]
+  const plans: Plan[] = [{}, ...plansOf(fixed.scenario, smooth)]
   if (fixed.scenario.deeds.length > 1) {
     const { done } = await run({ ...fixed, username, fate: inOrder({ late: Infinity }) })
     const all = Object.values(done).reduce((sum, { steps }) => sum + steps, 0)
     plans.push(...Array.from({ length: all }, (_, index) => ({ late: index + 1 })))
   }
-  return collect(plans, async (plan) =>
+  for (const pause of fixed.scenario.standsStill ?? []) {
+    const { done } = await run({ ...fixed, username, fate: inOrder({ pause: { step: Infinity, ...pause } }) })
+    const steps = pause.step === undefined ? Array.from({ length: done[pause.process]?.steps ?? 0 }, (_, step) => step) : [pause.step]
+    plans.push(...steps.map((step) => ({ pause: { ...pause, step } })))
+  }
+  return collect(plans.filter((plan) => !only || plan[only] !== undefined), async (plan) =>
     report(await run({ ...fixed, username, fate: inOrder(plan) }), fixed.scenario, JSON.stringify(plan)))
 }
 

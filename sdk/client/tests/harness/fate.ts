@@ -1,6 +1,6 @@
 /** Who decides what happens in a world: in order, by a plan, or by dice. */
 import type { StorageFault } from './device.js'
-import type { Fate, NetworkFault, Process, Timer } from './world.js'
+import type { Fate, NetworkFault, Process, Step, Timer } from './world.js'
 
 /** What goes wrong in one run; everything is counted from 0, within its process. */
 export interface Plan {
@@ -9,6 +9,11 @@ export interface Plan {
   storage?: { process: string; operation: number; fault: StorageFault }
   /** After how many steps of anybody what is done second begins; at once by default. */
   late?: number
+  /**
+   * A process that is alone until a step of its own, by number or by label, and stands still there until
+   * all others are done.
+   */
+  pause?: { process: string; step: number | string }
 }
 
 /** What the steps are called in which something begins. */
@@ -17,12 +22,18 @@ export const BEGINS = 'begins to '
 /** First come, first served; timers when there is nothing else to do. */
 export function inOrder(plan: Plan = {}): Fate {
   let taken = 0
+  let isReached = false
   return {
     choose(steps, timers) {
       const waits = taken > 0 && taken <= (plan.late ?? 0)
       taken++
       const begun = waits ? steps.find(({ label }) => !label.startsWith(BEGINS)) : undefined
-      return begun ?? steps[0] ?? earliest(timers)
+      const { pause } = plan
+      const isPaused = ({ process }: Step) => process.name === pause?.process
+      isReached ||= steps.some((step) =>
+        isPaused(step) && (step.label === pause?.step || step.process.steps >= Number(pause?.step)))
+      const isNext = (step: Step) => !pause || isPaused(step) !== isReached
+      return begun ?? steps.find(isNext) ?? steps[0] ?? earliest(timers)
     },
     kills: ({ name }, number) => plan.crash?.process === name && plan.crash.step === number,
     network: ({ name }, number) =>

@@ -19,9 +19,14 @@ export function clientOf(contract: Contract): string {
   return contract === 'strict' ? 'strict' : 'app'
 }
 
+/** What the server says about itself, by address: it does not change. */
+const metadata = new Map<string, Awaited<ReturnType<Transport>>>()
+
 export function openTransport(contract: Contract): Transport {
   let current = ''
   return async (url, { method, headers, body }) => {
+    const known = metadata.get(url)
+    if (known) return known
     const sent = { ...headers }
     if (contract === 'strict') delete sent['idempotency-key']
     if (contract === 'current token only' && url.endsWith('/account/logout')) {
@@ -33,6 +38,8 @@ export function openTransport(contract: Contract): Transport {
     const answer = await fetch(url, { method, headers: sent, body })
     const text = await answer.text()
     if (url.endsWith('/token') && answer.ok) current = JSON.parse(text).access_token
-    return { status: answer.status, text, retryAfter: answer.headers.get('retry-after') }
+    const said = { status: answer.status, text, retryAfter: answer.headers.get('retry-after') }
+    if (url.includes('/.well-known/')) metadata.set(url, said)
+    return said
   }
 }

@@ -58,8 +58,11 @@ export interface World {
   readonly device: Device
   readonly issued: Tokens[]
   readonly trace: string[]
-  /** Whether the storage refused to take a sign-out. */
+  /** Whether the storage failed at all, and whether it refused to take a sign-out. */
+  storageFailed: boolean
   entryLost: boolean
+  /** Whether a timer went off while there was something else to do: what it limited was slow. */
+  wasSlow: boolean
   fate: Fate
   start(name: string): Process
   /** Lets something begin in a step of its own. */
@@ -75,17 +78,32 @@ export interface WorldOptions {
   clientId: string
   transport: Transport
   fate: Fate
+  /** Whether there is a lock over all processes, as browsers have for tabs. */
+  lock?: boolean
 }
 
 /** More steps than any honest run needs. */
 const ENDLESS = 3_000
 
-export function openWorld({ program, issuer, clientId, transport, fate }: WorldOptions): World {
+export function openWorld({ program, issuer, clientId, transport, fate, lock = false }: WorldOptions): World {
   const steps: Step[] = []
   const timers: Timer[] = []
+  const waiting: { process: Process; work: () => Promise<unknown> }[] = []
   let now = Date.now()
   let ids = 0
-  const world: World = { device: openDevice(), issued: [], trace: [], entryLost: false, fate, start, begin, kill, advance }
+  const world: World = {
+    device: openDevice(),
+    issued: [],
+    trace: [],
+    storageFailed: false,
+    entryLost: false,
+    wasSlow: false,
+    fate,
+    start,
+    begin,
+    kill,
+    advance,
+  }
 
   /** Something that takes two steps: it happens, and then it is heard of. */
   function operate<T>(process: Process, label: string, work: () => Promise<T>): Promise<T> {
@@ -115,6 +133,7 @@ export function openWorld({ program, issuer, clientId, transport, fate }: WorldO
       clientId,
       scope: SCOPE,
       ...storages(() => process),
+      lock: lock ? (_, work) => locked(process, work) : undefined,
       fetch: (url, init) => request(process, url, init),
       timers: { setTimeout, clearTimeout },
       now: () => now,
@@ -134,6 +153,7 @@ export function openWorld({ program, issuer, clientId, transport, fate }: WorldO
       return operate(process(), label, () => {
         const fault = world.fate.storage(process(), process().operations.push(process().steps) - 1, operation)
         if (fault) world.trace.push(`  ${fault}`)
+        world.storageFailed ||= fault !== undefined
         if (fault && operation.value?.includes('"pending"')) world.entryLost = true
         world.device.rule = () => fault
         return world.device.perform(operation)
@@ -146,6 +166,23 @@ export function openWorld({ program, issuer, clientId, transport, fate }: WorldO
       keys: () => perform({ store, what: 'keys', key: '' }) as Promise<string[]>,
     })
     return { storage: of('secure'), outboxStorage: of('outbox') }
+  }
+
+  function locked(process: Process, work: () => Promise<unknown>): Promise<void> {
+    return new Promise((done, failed) => {
+      waiting.push({ process, work: () => work().then(() => done(), failed) })
+      if (waiting.length === 1) nextLocked()
+    })
+  }
+
+  /** The first in the line has the lock. */
+  function nextLocked(): void {
+    const holder = waiting[0]
+    void holder?.work().finally(() => {
+      if (waiting[0] !== holder) return
+      waiting.shift()
+      nextLocked()
+    })
   }
 
   function request(process: Process, url: string, init: FetchInit): Promise<FetchAnswer> {
@@ -176,6 +213,10 @@ export function openWorld({ program, issuer, clientId, transport, fate }: WorldO
 
   function kill(process: Process): void {
     process.alive = false
+    const holder = waiting[0]
+    waiting.splice(0, waiting.length, ...waiting.filter((waiter) => waiter.process !== process))
+    // A lock goes with the process that holds it.
+    if (holder?.process === process) nextLocked()
     for (const list of [steps, timers] as Step[][]) {
       list.splice(0, list.length, ...list.filter((step) => step.process !== process))
     }
@@ -202,6 +243,7 @@ export function openWorld({ program, issuer, clientId, transport, fate }: WorldO
     world.trace.push(`${process.name}: ${step.label}`)
     const list: Step[] = 'at' in step ? timers : steps
     list.splice(list.indexOf(step), 1)
+    if ('at' in step) world.wasSlow ||= steps.length > 0
     if ('at' in step) now = Math.max(now, step.at)
     await step.run()
   }
