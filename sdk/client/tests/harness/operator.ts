@@ -12,7 +12,8 @@ export interface Operator {
   sessionLives(accessToken: string): Promise<boolean>
   /** How many sessions of a user live. */
   countSessions(userId: string): Promise<number>
-  endSession(id: string): Promise<void>
+  /** Ends the session that an access token belongs to. */
+  endSessionOf(accessToken: string): Promise<void>
   endSessionsOf(userId: string): Promise<void>
   disableUser(userId: string): Promise<void>
 }
@@ -56,7 +57,7 @@ export async function openOperator(address: string, secret: string): Promise<Ope
       return (found.ended_at ?? null) === null
     },
     countSessions: async (userId) => (await sessionsOf(userId)).length,
-    endSession: async (id) => void (await send('DELETE', `/admin/sessions/${id}`)),
+    endSessionOf: async (accessToken) => void (await send('DELETE', `/admin/sessions/${claimsOf(accessToken).sid}`)),
     endSessionsOf: async (userId) => void (await send('DELETE', `/admin/users/${userId}/sessions`)),
     disableUser: async (userId) => void (await send('POST', `/admin/users/${userId}/disable`)),
   }

@@ -21,6 +21,8 @@ export type Fault =
   /** An answer of the proxy's own. */
   | { status: number; headers?: Record<string, string>; body?: string }
   | { delayMs: number }
+  /** The server does what it was asked; then this happens, and the connection breaks. */
+  | { afterwards: () => Promise<void> }
 
 /** What the proxy knows of a request when it decides. */
 export interface Passing {
@@ -101,9 +103,13 @@ export async function startProxy(target: string): Promise<Proxy> {
       response.writeHead(fault.status, fault.headers).end(fault.body ?? '')
       return
     }
-    if (typeof fault === 'object') await new Promise((done) => setTimeout(done, fault.delayMs))
+    if (typeof fault === 'object' && 'delayMs' in fault) await new Promise((done) => setTimeout(done, fault.delayMs))
     const answer = await forward(`${proxy.target}${path}`, passing, body)
     if (fault === 'hang response') return
+    if (typeof fault === 'object' && 'afterwards' in fault) {
+      await fault.afterwards()
+      return void request.socket.destroy()
+    }
     if (fault === 'drop response' || (fault === 'drop response if reused' && passing.reused)) {
       return void request.socket.destroy()
     }
