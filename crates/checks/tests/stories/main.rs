@@ -22,6 +22,7 @@ mod parallel_refreshes;
 mod proxies;
 mod races;
 mod secrets;
+mod session_events;
 mod thieves;
 mod told_logouts;
 mod two_nodes;

@@ -29,6 +29,16 @@ impl Database {
         Self::Postgres(format!("{base}/{name}"))
     }
 
+    /// Does something to it behind the server's back.
+    pub(crate) fn run(&self, command: &str) {
+        let Self::Postgres(url) = self else { panic!("a file is the server's own") };
+        let status = Command::new(psql())
+            .args(["--quiet", "--no-psqlrc", "--command", command])
+            .arg(url)
+            .status();
+        assert!(status.is_ok_and(|status| status.success()), "{command}");
+    }
+
     /// The same database, reached through another address.
     pub(crate) fn through(&self, address: std::net::SocketAddr) -> Self {
         let Self::Postgres(url) = self else { panic!("a file is reached directly") };
