@@ -51,7 +51,9 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(limit))
         .merge(routes_with_receipt().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)))
         .merge(for_any_site(routes_for_scripts().layer(from_fn(limit))))
-        .merge(for_any_site(account_routes().layer(from_fn(limit_with_wait))))
+        .merge(for_any_site(
+            account_routes().layer(from_fn(limit_with_wait)).layer(from_fn(forbid_storing)),
+        ))
         .merge(for_any_site(events))
         .merge(feed)
         .fallback(unknown_path)
@@ -68,7 +70,6 @@ fn oauth_routes() -> Router<App> {
         .route(authorize::consent::PATH, post(authorize::consent::post))
         .route(end_session::PATH, get(end_session::get).post(end_session::post))
         .route(end_session::CONFIRM_PATH, post(end_session::confirm))
-        .route("/authorize-challenge", post(authorize_challenge::post))
         .route(device_authorization::PATH, post(device_authorization::post))
         .route(device::PATH, get(device::get).post(device::post))
         .route("/device/qr", get(device::picture))
@@ -92,6 +93,7 @@ fn routes_for_scripts() -> Router<App> {
         .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/jwks", get(jwks::get))
         .route(par::PATH, post(par::post))
+        .route(authorize_challenge::PATH, post(authorize_challenge::post))
         .route("/token", post(token::post))
         .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
@@ -101,6 +103,7 @@ fn routes_for_scripts() -> Router<App> {
 fn account_routes() -> Router<App> {
     Router::new()
         .route("/account/logout", post(logout::post))
+        .route("/account/password", post(password::post))
         .route("/account/sessions", get(sessions::get))
         .route("/account/sessions/{id}", delete(sessions::delete))
 }
@@ -157,7 +160,6 @@ fn admin_routes() -> Router<App> {
 /// What ends something, and answers with a receipt that `Prefer: wait` may hold back.
 fn routes_with_receipt() -> Router<App> {
     Router::new()
-        .route("/account/password", post(password::post))
         .route("/admin/users/{id}", patch(admin::user::patch))
         .route("/admin/users/{id}/password", put(admin::user::set_password))
         .route("/admin/users/{id}/disable", post(admin::user::disable))

@@ -1,19 +1,22 @@
 //! What scripts of other sites may call, and what they may not.
 
-use crate::harness::{Answer, Server};
+use crate::harness::{Answer, Server, refresh_form};
 
 const SITE: &str = "https://spa.example";
 
 /// Where scripts of any site are welcome.
-const OPEN: [(&str, &str); 10] = [
+const OPEN: [(&str, &str); 13] = [
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"),
     ("POST", "/par"),
+    ("POST", "/authorize-challenge"),
     ("POST", "/token"),
     ("POST", "/revoke"),
     ("GET", "/userinfo"),
     ("POST", "/account/logout"),
+    ("POST", "/account/password"),
+    ("GET", "/account/events"),
     ("GET", "/account/sessions"),
     ("DELETE", "/account/sessions/x"),
 ];
@@ -21,7 +24,8 @@ const OPEN: [(&str, &str); 10] = [
 async fn preflight(server: &Server, method: &str, path: &str) -> Answer {
     let call = server.call("OPTIONS", path).header("origin", SITE);
     let call = call.header("access-control-request-method", method);
-    call.header("access-control-request-headers", "authorization,dpop").send().await
+    let headers = "authorization,content-type,dpop,idempotency-key,prefer";
+    call.header("access-control-request-headers", headers).send().await
 }
 
 #[tokio::test]
@@ -58,7 +62,7 @@ async fn scripts_of_other_sites_cannot_read_pages() {
         ("POST", "/sign-in/other"),
         ("POST", "/sign-in/chosen"),
         ("POST", "/consent"),
-        ("POST", "/authorize-challenge"),
+        ("GET", "/account"),
         ("POST", "/introspect"),
         ("GET", "/admin/users"),
         ("GET", "/feed"),
@@ -87,4 +91,33 @@ async fn what_goes_wrong_can_be_read_too() {
     server.app.store.clone().close().await;
     let tokens = server.call("GET", "/userinfo").header("origin", SITE).bearer("mat_").send().await;
     assert_eq!(tokens.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn a_script_can_tell_not_now_from_gone() {
+    let server = Server::with_ada().await;
+    let tokens = server.sign_in().await;
+    let call = |method, path| server.call(method, path).header("origin", SITE);
+    server.post("/account/logout", &[("token", &tokens.refresh)]).await;
+    let form = refresh_form("app", &tokens.refresh);
+    let gone = call("POST", "/token").header("idempotency-key", "k").form(&form).send().await;
+    assert_eq!(gone.verdict(), "400 invalid_grant logout");
+    let refused = call("GET", "/account/sessions").bearer(&tokens.access).send().await;
+    assert!(refused.header("www-authenticate").contains("invalid_token"));
+    server.app.store.clone().close().await;
+    let held = "mrt_aaaaaaaa.x.0.y.z";
+    let calls = [
+        call("POST", "/token").form(&form),
+        call("POST", "/revoke").form(&[("client_id", "app"), ("token", tokens.refresh.as_str())]),
+        call("POST", "/account/logout").form(&[("token", tokens.refresh.as_str())]),
+        call("GET", "/account/events").bearer(&tokens.access),
+    ];
+    for call in calls {
+        let answer = call.send().await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{}", answer.body);
+        let exposed = answer.header("access-control-expose-headers");
+        assert!(exposed.contains("retry-after") && exposed.contains("www-authenticate"));
+    }
+    let junk = call("POST", "/account/logout").form(&[("token", held)]).send().await;
+    assert_eq!(junk.verdict(), "400 invalid-request", "no outage, for it needs no look");
 }
