@@ -141,10 +141,14 @@ async fn race(ends: &Server, listens: &Server, rounds: usize) {
         let sessions = join_all(signing_in).await;
         let meetings = sessions.iter().enumerate().map(async |(index, tokens)| {
             let way = Listens::ALL[index % 2];
-            let pause = Duration::from_micros(u64::try_from(round * 50).expect("small"));
-            let (ear, ()) = tokio::join!(Ear::open(way, &base, &tokens.access), async {
-                // Spreads the meetings over the whole time that opening takes.
-                tokio::time::sleep(pause).await;
+            // One or the other begins a few requests later, so that they meet everywhere.
+            let (later_to_open, later_to_end) = (round % 4, round / 4 % 4);
+            let opening = async {
+                busy(&app, later_to_open).await;
+                Ear::open(way, &base, &tokens.access).await
+            };
+            let (ear, ()) = tokio::join!(opening, async {
+                busy(&app, later_to_end).await;
                 app.log_out(&tokens.handle, "device").await.ok();
             });
             let mut ear = match ear {
@@ -167,6 +171,12 @@ async fn race(ends: &Server, listens: &Server, rounds: usize) {
         }
     }
     assert!(seen[0] > 0 && seen[2] > 0, "they met on both sides: {seen:?}");
+}
+
+async fn busy(app: &App, requests: usize) {
+    for _ in 0..requests {
+        app.site.get("/healthz", &[]).await.expect("it answers").ok();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
