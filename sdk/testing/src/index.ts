@@ -1,0 +1,8 @@
+export { storageContract } from './contract.js'
+export type { ContractCase, Device } from './contract.js'
+export { faultyFetch, faultyStorage } from './faults.js'
+export type { FetchCall, FetchFault, StorageCall, StorageFault } from './faults.js'
+export { memoryStorage } from './memory.js'
+export type { MemoryStorage } from './memory.js'
+export { fakeExpoCrypto, fakeKeychain, fakeSecureStore } from './modules.js'
+export type { FakeExpoCrypto, FakeKeychain, FakeSecureStore } from './modules.js'
