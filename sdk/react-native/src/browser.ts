@@ -1,5 +1,5 @@
 /** The system's browser, as `open` of `client.signIn.oidc`. */
-import { AuthError } from '@menshen/client'
+import { AuthError, type OpenBrowser } from '@menshen/client'
 
 /** What becomes of a sign-in in the browser. */
 export interface BrowserResult {
@@ -34,7 +34,7 @@ export interface BrowserOptions {
 export function expoWebBrowser(
   module: ExpoWebBrowserModule,
   { ephemeral = false }: BrowserOptions = {},
-): (address: string) => Promise<string> {
+): OpenBrowser {
   return async (address) =>
     answer(await module.openAuthSessionAsync(address, redirectUriOf(address), { preferEphemeralSession: ephemeral }))
 }
@@ -43,7 +43,7 @@ export function expoWebBrowser(
 export function inAppBrowser(
   module: InAppBrowserModule,
   { ephemeral = false }: BrowserOptions = {},
-): (address: string) => Promise<string> {
+): OpenBrowser {
   return async (address) =>
     answer(await module.openAuth(address, redirectUriOf(address), {
       ephemeralWebSession: ephemeral,

@@ -1,5 +1,5 @@
 import { createAuthClient, type AuthClient, type AuthClientOptions } from '@menshen/client'
-import type { Watch, Watched } from './watch.js'
+import type { Watch } from './watch.js'
 
 export interface ReactNativeClientOptions extends AuthClientOptions {
   /** What to watch on the phone, such as `[appState(AppState), netInfo(NetInfo)]`. */
@@ -14,7 +14,7 @@ export interface ReactNativeClientOptions extends AuthClientOptions {
 export function createReactNativeClient({ watch, ...options }: ReactNativeClientOptions): AuthClient {
   const client = createAuthClient(options)
   const { dispose } = client
-  const stops = watch.map((start) => start(client as AuthClient & Watched))
+  const stops = watch.map((start) => start(client))
   return Object.assign(client, {
     dispose() {
       for (const stop of stops) stop()

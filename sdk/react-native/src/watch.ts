@@ -1,15 +1,8 @@
 /** What the phone tells: the app came to the front, the network is back. */
-
-/** The part of a client that is told. */
-export interface Watched {
-  /** The app came to the front. */
-  foreground(): Promise<unknown> | void
-  /** The network is back. */
-  online(): Promise<unknown> | void
-}
+import type { AuthClient } from '@menshen/client'
 
 /** Watches for a client; the answer stops it. */
-export type Watch = (client: Watched) => () => void
+export type Watch = (client: AuthClient) => () => void
 
 /** The part of React Native's `AppState` that is used. */
 export interface AppStateModule {
@@ -30,7 +23,7 @@ export interface NetInfoModule {
 export function appState(module: AppStateModule): Watch {
   return (client) => {
     const subscription = module.addEventListener('change', (state) => {
-      if (state === 'active') quietly(client.foreground())
+      if (state === 'active') void client.foreground()
     })
     return () => subscription.remove()
   }
@@ -45,13 +38,8 @@ export function netInfo(module: NetInfoModule): Watch {
     let before: boolean | undefined
     return module.addEventListener(({ isConnected, isInternetReachable }) => {
       const now = isConnected === true && isInternetReachable !== false
-      if (now && before === false) quietly(client.online())
+      if (now && before === false) void client.online()
       before = now
     })
   }
-}
-
-/** What fails here is tried again, and was told to the client's listeners. */
-function quietly(work: Promise<unknown> | void): void {
-  void Promise.resolve(work).catch(() => undefined)
 }

@@ -1,8 +1,7 @@
-import type { AuthClient, AuthError, AuthEvent, Session, Status } from '@menshen/client'
+import type { AuthClient, AuthError, AuthEvent, Session, Status, UserClaims } from '@menshen/client'
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useStore } from './provider.js'
 import { isSignedIn, LOADING, type AuthState, type SignedOutBecause } from './store.js'
-import { userOf, type User } from './user.js'
 
 /** Who is signed in, and what can be done about it. The functions are the client's own, and stay the same. */
 export interface Auth {
@@ -13,8 +12,8 @@ export interface Auth {
   /** Signed in: `active`, `refreshing`, or `expired` and waiting for the network. */
   isSignedIn: boolean
   /**
-   * Why the device's storage could not be read, while it cannot: `storage_unavailable` (the client tries
-   * again when the app comes to the front) or `storage_corrupt`. Nobody was signed out by it.
+   * Why the device's storage could not be read, while it cannot: `storage_unavailable`. Nobody was signed
+   * out by it, and the client tries again when the app comes to the front.
    */
   error?: AuthError
   /** Reads the device's storage again. Never rejects; see `error`. */
@@ -62,12 +61,11 @@ export function useSession(): Session | null {
 }
 
 /**
- * Who is signed in by the ID token (OpenID Connect Core 1.0), or `null` when nobody is or there is no ID
- * token. For greeting somebody: an API believes access tokens only. @throws {Error} outside of an `<AuthProvider>`.
+ * What the ID token says of who is signed in, or `null` when nobody is or there is no ID token. For
+ * showing, not for judging what they may do. @throws {Error} outside of an `<AuthProvider>`.
  */
-export function useUser(): User | null {
-  const idToken = useAuthState((state) => state.session?.idToken)
-  return useMemo(() => userOf(idToken), [idToken])
+export function useUser(): UserClaims | null {
+  return useAuthState((state) => state.session?.user ?? null)
 }
 
 /** Sign-outs that wait for the server, and why the last session ended. @throws {Error} outside of an `<AuthProvider>`. */

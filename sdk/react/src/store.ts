@@ -3,7 +3,7 @@ import type { AuthClient, AuthError, AuthEvent, Session, SignedOutReason, Status
 
 /** Why the last session ended. */
 export interface SignedOutBecause {
-  /** `user`, `other_tab`, `expired`, `reinstalled`, or what the server says (`remote_logout`, `admin`, ...). */
+  /** As in the event `signedOut`: `user`, `expired`, what the server says (`remote_logout`, ...), and so on. */
   reason: SignedOutReason
   /** For the user to read: the server's sentence, or ours in English; none when they signed out themselves. */
   sentence?: string
@@ -33,6 +33,7 @@ const SENTENCES: Record<string, string> = {
   expired: 'Your session has expired. Please sign in again.',
   other_tab: 'You signed out in another window.',
   reinstalled: 'The app was installed anew. Please sign in again.',
+  storage_corrupt: 'What this device kept of your session cannot be read. Please sign in again.',
 }
 
 const stores = new WeakMap<AuthClient, AuthStore>()
@@ -126,10 +127,11 @@ function because(reason: SignedOutReason, description?: string): SignedOutBecaus
   return { reason, sentence: description ?? SENTENCES[reason] ?? 'You were signed out.' }
 }
 
+/** Whether two values say the same: a session is read anew each time. */
 function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true
+  if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || a instanceof Error) return false
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>]
   const names = new Set([...Object.keys(left), ...Object.keys(right)])
-  return [...names].every((name) => left[name] === right[name])
+  return [...names].every((name) => same(left[name], right[name]))
 }
