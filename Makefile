@@ -2,7 +2,7 @@
 # `make test ARGS="-p menshen-store"` hands ARGS to cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format browser guides interop doors sdk crash bench fuzz deny docs
+.PHONY: help run demo test lint format browser guides interop doors sdk lanes crash bench fuzz deny docs
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ doors: toolchain ## nginx, Caddy, Envoy and our own proxy in front of a service,
 
 sdk: toolchain ## build and check the TypeScript packages
 	scripts/sdk $(ARGS)
+
+lanes: toolchain ## React's and React Native's packages, with each set of versions in sdk/lanes
+	scripts/lanes $(ARGS)
 
 crash: toolchain ## kill the server a hundred times under load, and look for what it forgot
 	MENSHEN_KILLS=100 scripts/with-postgres scripts/with-redis cargo test -p menshen-checks --test stories crashes

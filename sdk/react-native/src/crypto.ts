@@ -15,7 +15,7 @@ export interface QuickCryptoModule {
 
 /**
  * `crypto: expoCrypto(Crypto)` after `import * as Crypto from 'expo-crypto'`. What comes back is looked at:
- * a stand-in that makes nothing up, such as the one of jest-expo, is refused with `config` when it is used.
+ * a stand-in that hashes nothing, such as the one of jest-expo, is refused with `config` when it is used.
  *
  * @throws {AuthError} `config` when that is not the module.
  */

@@ -1,0 +1,3 @@
+const lane = require('../lane.cjs')
+
+module.exports = lane({ preset: 'jest-expo' })
