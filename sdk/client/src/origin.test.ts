@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openOrigins } from './origin.js'
 
 const isOurs = openOrigins({ origins: ['https://api.example.com', 'http://localhost:8080/', 'https://[::1]:9443'] })
@@ -47,3 +47,19 @@ test.each(['*', 'api.example.com', 'https://api.example.com/v1', 'https://*', 'f
     else expect(open).toThrow(expect.objectContaining({ code: 'config' }))
   },
 )
+
+describe('in a page, an address without host is the page\'s', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  test.each([
+    ['https://api.example.com/app/', '/orders', true],
+    ['https://evil.example/', '/orders', false],
+    ['https://api.example.com/app/', '//evil.example/', false],
+    ['https://api.example.com/app/', '/\\evil.example/', false],
+    ['https://api.example.com/app/', '/\t/evil.example/', false],
+    ['https://api.example.com/app/', 'orders', false],
+  ])('at %s, %s: %s', (baseURI, address, ours) => {
+    vi.stubGlobal('document', { baseURI })
+    expect(isOurs(address)).toBe(ours)
+  })
+})
