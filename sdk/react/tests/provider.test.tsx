@@ -1,5 +1,6 @@
 /** Provider, hooks and guards, over a client that speaks to the real server. */
 import { afterEach, expect, test } from '@jest/globals'
+import type { AuthClient } from '@menshen/client'
 import { AuthProvider, SignedIn, useAuth, useSession, useSignOutStatus, useUser, type Auth, type SignOutStatus } from '@menshen/react'
 import { faultyStorage } from '@menshen/testing'
 import { act, fireEvent, render, screen, waitFor } from '@testing-library/react-native'
@@ -32,7 +33,14 @@ test('no render ever sees a status without its session, or a session without its
     const [{ isSignedIn, status }, session, user] = [useAuth(), useSession(), useUser()]
     seen.add(`${status === 'active'} ${isSignedIn} ${session !== null} ${user !== null}`)
   }
-  await render(<App client={newPhone().start()}><Use hook={look} /></App>)
+  const client = newPhone().start()
+  // Between status and session there is time for a render.
+  const getSession = async () => {
+    await new Promise((done) => setTimeout(done, 20))
+    return client.getSession()
+  }
+  const slow: AuthClient = Object.create(client, { getSession: { value: getSession } })
+  await render(<App client={slow}><Use hook={look} /></App>)
   await fireEvent.press(await screen.findByText('sign in'))
   await fireEvent.press(await screen.findByText('sign out'))
   await screen.findByText('sign in')
