@@ -50,16 +50,17 @@ test('a session that was ended elsewhere is noticed when the app comes to the fr
   expect(reasons).toEqual(['remote_logout'])
 })
 
-test('going to the back asks nobody', async () => {
-  const phone = newPhone()
-  const client = await signIn(phone)
+test('only coming to the front wakes the client', async () => {
+  const client = newPhone().start()
+  let woken = 0
+  const foreground = () => {
+    woken++
+    return client.foreground()
+  }
   const app = fakeAppState()
-  appState(app.module)(client)
-  const before = phone.requests.length
-  app.become('inactive')
-  app.become('background')
-  await client.getSession()
-  expect(phone.requests).toHaveLength(before)
+  appState(app.module)(Object.create(client, { foreground: { value: foreground } }))
+  for (const state of ['inactive', 'background', 'active']) app.become(state)
+  expect(woken).toBe(1)
 })
 
 test('a sign-out that waits is told of when the network is back', async () => {
