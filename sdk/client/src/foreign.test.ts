@@ -158,6 +158,14 @@ describe('a record that cannot be read', () => {
     expect(await client.getAccessToken()).toBe('access-2')
   })
 
+  test('is cleared by a sign-out, which says that nobody was told', async () => {
+    const secure = memory()
+    secure.held.set('menshen.session', '{"version":1,"id"')
+    const { client } = app(provider(), { secure })
+    expect(await client.signOut()).toEqual({ local: 'cleared', remote: 'failed' })
+    expect(secure.held.size).toBe(0)
+  })
+
   test('only once is nothing', async () => {
     const first = app(provider())
     await first.signIn()

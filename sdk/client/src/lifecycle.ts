@@ -131,7 +131,7 @@ export function openLifecycle(parts: Parts): Lifecycle {
     const late = new Promise<undefined>((over) => clock.later(timeoutMs, () => over(undefined)))
     // Elsewhere the answer is waited for: it brings the token that must be revoked.
     if (held?.ending.handle) tokens.abort()
-    const { session, durable, cleared } = await clock.within(timeoutMs / 2, signOuts.begin(held, isTold))
+    const { session, durable, cleared, lost } = await clock.within(timeoutMs / 2, signOuts.begin(held, isTold))
       .catch((error: AuthError): Begun => {
         if (!held) throw new AuthError('storage_unavailable', error.message, { cause: error })
         // A storage that hangs goes on in its own time.
@@ -140,7 +140,7 @@ export function openLifecycle(parts: Parts): Lifecycle {
     state.gone(session?.id, 'user')
     const visit = browser && signIn.endBrowserSession(browser, session?.idToken)
       .then(() => 'ended' as const, () => 'failed' as const)
-    const told = isTold || !session ? 'confirmed' : await Promise.race([tellOf(session), late])
+    const told = lost ? 'refused' : isTold || !session ? 'confirmed' : await Promise.race([tellOf(session), late])
     void signOuts.flush()
     return {
       local: cleared ? 'cleared' : 'failed',

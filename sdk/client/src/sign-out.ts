@@ -37,6 +37,8 @@ export interface Begun {
   durable: boolean
   /** Whether the tokens are gone from it. */
   cleared: boolean
+  /** Whether there was one that nobody could read, and so nobody can tell the server of. */
+  lost?: boolean
 }
 
 /**
@@ -68,15 +70,17 @@ export function openSignOuts(context: Context): SignOuts {
 
   function begin(held: StoredSession | null, isTold?: boolean): Promise<Begun> {
     return storage.alone(async () => {
+      let lost = false
       const stored = await storage.session.read().catch((error: AuthError) => {
         if (!held && error.code === 'storage_unavailable') throw error
+        lost = !held
         return null
       })
       const session = held && stored?.id !== held.id ? held : stored
       const durable = session !== null && await succeeds(isTold ? done(session.id) : keep(session))
       // What belongs to a session begun meanwhile in another tab stays.
       const isOther = stored !== null && stored !== session
-      return { session, durable, cleared: isOther || await succeeds(storage.session.remove()) }
+      return { session, durable, lost, cleared: isOther || await succeeds(storage.session.remove()) }
     })
   }
 
