@@ -76,6 +76,22 @@ test('a connection that breaks after the commit, as browsers break them when the
   client.dispose()
 })
 
+test('a server that knows no keys signs the user out in the same place', async () => {
+  await server.operator.addApp('strict', { retry_window_ms: 0 })
+  const { client, signIn, told } = openApp(server, { proxy, clientId: 'strict' })
+  await signIn('ada')
+  let dropped = false
+  proxy.rule = ({ headers, form }) => {
+    delete headers['idempotency-key']
+    if (!form.has('refresh_token') || dropped) return undefined
+    dropped = true
+    return 'drop response'
+  }
+  await expect(client.getAccessToken({ forceRefresh: true })).rejects.toMatchObject({ code: 'session_revoked' })
+  expect(told('signedOut').map(({ reason }) => reason)).toEqual(['refresh_token_reuse'])
+  client.dispose()
+})
+
 test('a refresh and a sign-out that meet in the server end in a sign-out', async () => {
   for (let round = 0; round < 25; round++) {
     const device = openDevice()

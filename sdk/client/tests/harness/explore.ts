@@ -39,9 +39,10 @@ export async function explore(fixed: Fixed, only?: keyof Plan): Promise<Found> {
 /** So many runs in random order, from a seed on. */
 export async function roll(fixed: Fixed, seed: number, runs: number): Promise<Found> {
   const username = await userOf(fixed)
+  const slowOnes = (fixed.scenario.standsStill ?? []).filter(({ step }) => step === undefined).map(({ process }) => process)
   const seeds = Array.from({ length: runs }, (_, index) => seed + index)
   return collect(seeds, async (each) => {
-    const fate = byDice(each, processesOf(fixed.scenario))
+    const fate = byDice(each, processesOf(fixed.scenario), slowOnes)
     return report(await run({ ...fixed, username, fate }), fixed.scenario, `SEED=${each}`)
   })
 }
@@ -54,14 +55,18 @@ async function userOf({ server }: Fixed): Promise<string> {
   return username
 }
 
+/** In longer runs, in steps of all processes, crashes and lost answers meet by dice only. */
+const LONG = 50
+
 function plansOf(scenario: Scenario, smooth: Outcome): Plan[] {
+  const isLong = Object.values(smooth.done).reduce((sum, { steps }) => sum + steps, 0) > LONG
   return processesOf(scenario).flatMap((process) => {
     const { steps = 0, requests = [], operations = [] } = smooth.done[process] ?? {}
     const faults = (request: number, ...kinds: NetworkFault[]) =>
       kinds.map((fault) => ({ network: { process, request, fault } }))
     // What is lost after the crash, or before the fault of the storage, is lost in another plan.
     const lost = (from: number, until: number): Plan[] => [{}, ...requests.flatMap((step, request) =>
-      step >= from && step <= until ? faults(request, 'lose answer') : [])]
+      !isLong && step >= from && step <= until ? faults(request, 'lose answer') : [])]
     return [
       // A lost answer is followed by a few steps more.
       ...Array.from({ length: steps + 4 }, (_, step) => step).flatMap((step) =>

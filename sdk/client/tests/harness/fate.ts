@@ -50,13 +50,13 @@ const REQUEST = 0.15
 const EARLY_TIMER = 0.02
 
 /** Any order, and any misfortune: at most one crash and one fault of storage, and lost requests. */
-export function byDice(seed: number, names: readonly string[]): Fate {
+export function byDice(seed: number, names: readonly string[], slowOnes: readonly string[]): Fate {
   const dice = openDice(seed)
   const pick = <T>(from: readonly T[]) => from[Math.floor(dice() * from.length)] as T
   const crash = dice() < CRASH ? { process: pick(names), step: Math.floor(dice() * 40) } : undefined
   const storage = dice() < STORAGE ? { process: pick(names), number: Math.floor(dice() * 14) } : undefined
   // In half of the runs somebody is slow: what others do meanwhile is done.
-  const slow = dice() < 0.5 ? pick(names) : undefined
+  const slow = dice() < 0.5 ? pick(slowOnes) : undefined
   return {
     choose(steps, timers) {
       if (timers.length > 0 && dice() < EARLY_TIMER) return pick(timers)

@@ -213,6 +213,9 @@ export function openWorld({ program, issuer, clientId, transport, fate, lock = f
 
   function kill(process: Process): void {
     process.alive = false
+    // What was given up for its slowness, and has now been lost.
+    const isUndone = ({ label, process: whose }: Step) => whose === process && /^set outbox \S+$/.test(label)
+    world.entryLost ||= world.wasSlow && steps.some(isUndone)
     const holder = waiting[0]
     waiting.splice(0, waiting.length, ...waiting.filter((waiter) => waiter.process !== process))
     // A lock goes with the process that holds it.
