@@ -1,4 +1,5 @@
 /** What a browser brings: its storage, its locks, and its other tabs. */
+export { indexedDbStorage } from './indexed-db.js'
 import { ambient } from './ambient.js'
 import type { Lock, OutboxStorage } from './storage.js'
 import type { Broadcast } from './tabs.js'
@@ -16,7 +17,8 @@ export interface WebStorage {
 }
 
 /**
- * `localStorage` or `sessionStorage`, for both `storage` and `outboxStorage`. Whatever script runs in
+ * `localStorage` or `sessionStorage`, for both `storage` and `outboxStorage`; a browser that is killed
+ * may lose the last seconds of it, which {@link indexedDbStorage} does not. Whatever script runs in
  * the page can read it: a page that can have a server of its own is safer with a cookie.
  */
 export function webStorage(storage: WebStorage): OutboxStorage {

@@ -104,6 +104,7 @@ export async function startProxy(target: string): Promise<Proxy> {
       return
     }
     if (typeof fault === 'object' && 'delayMs' in fault) await new Promise((done) => setTimeout(done, fault.delayMs))
+    if (headers.accept === 'text/event-stream') return pipe(`${proxy.target}${path}`, passing, response)
     const answer = await forward(`${proxy.target}${path}`, passing, body)
     if (fault === 'hang response') return
     if (typeof fault === 'object' && 'afterwards' in fault) {
@@ -117,6 +118,19 @@ export async function startProxy(target: string): Promise<Proxy> {
     response.writeHead(answer.status, { ...rest, 'content-length': answer.body.length })
     if (fault !== 'partial response') return void response.end(answer.body)
     response.write(answer.body.subarray(0, answer.body.length / 2), () => request.socket.destroy())
+  }
+
+  /** A stream passes as it comes, for as long as both ends want. */
+  function pipe(url: string, passing: Passing, response: ServerResponse): void {
+    const sent = ask(url, { method: passing.method, headers: passing.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      response.flushHeaders()
+      answer.pipe(response)
+      answer.on('error', () => response.destroy())
+    })
+    sent.on('error', () => response.destroy())
+    response.on('close', () => sent.destroy())
+    sent.end()
   }
 
   function forward(url: string, passing: Passing, body: Buffer) {
