@@ -2,7 +2,7 @@
 # `make test ARGS="-p menshen-store"` hands ARGS to cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format browser guides interop doors sdk lanes crash bench fuzz deny docs
+.PHONY: help run demo app test lint format browser guides interop doors sdk lanes crash bench fuzz deny docs
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ run: toolchain ## start a server on ./menshen-data, no configuration needed
 
 demo: toolchain ## watch a session being opened, used, refreshed and ended
 	cargo run --release -- demo $(ARGS)
+
+app: toolchain ## start the example app with everything that it needs, and say how to sign in
+	scripts/app $(ARGS)
 
 test: toolchain ## run every test; starts a PostgreSQL and a Redis of its own and stops them again
 	scripts/with-postgres scripts/with-redis cargo test $(or $(ARGS),--workspace)
