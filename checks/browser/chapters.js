@@ -188,7 +188,7 @@ async function password(world, promise) {
 }
 
 // What an authenticator app shows so many periods from now (RFC 6238).
-function codeOf(secret, later = 0) {
+export function codeOf(secret, later = 0) {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   const bits = [...secret].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
   const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
