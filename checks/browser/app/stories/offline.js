@@ -28,7 +28,7 @@ export const offline = {
     await until("nothing waits any more", async () => (await again.see("pending").count()) === 0);
   },
 
-  "a sign-out that waits is finished as soon as the network is back, and says so": async ({ house, guest, person }) => {
+  "a sign-out that waits is finished once the network is back, and says so": async ({ house, guest, person }) => {
     const ada = await guest();
     await ada.signIn(await person());
     const { held } = ada;
