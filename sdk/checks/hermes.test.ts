@@ -25,7 +25,7 @@ async function warnings(source: string): Promise<string[]> {
   return stderr.split('\n').filter((line) => line.includes('warning:')).map((line) => line.replace(/^.*warning: /, ''))
 }
 
-test.each(['index', 'fetch', 'axios', 'push'])('%s uses no global that was not looked for', async (entry) => {
+test.each(['index', 'account', 'browser', 'fetch', 'axios', 'push'])('%s uses no global that was not looked for', async (entry) => {
   const { outputFiles } = await build({
     entryPoints: [`${sdk}client/src/${entry}.ts`], bundle: true, write: false, format: 'iife', globalName: 'client',
     // What React Native's Babel preset makes of it, as far as Hermes needs it.

@@ -1,14 +1,20 @@
 /** A runtime that has nothing but the language: all that touches the world is handed in. */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { getQuickJS, type QuickJSContext, type QuickJSHandle } from 'quickjs-emscripten'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { PASSWORD } from '../client/tests/harness/operator.js'
 import { startServer, type Server } from '../client/tests/harness/server.js'
 import { until } from '../client/tests/harness/until.js'
 
-const CLIENT = readFileSync(fileURLToPath(new URL('../client/dist/index.cjs', import.meta.url)), 'utf8')
+const CLIENT = buildSync({
+  stdin: {
+    contents: "export { createAuthClient } from './index.js'; export { menshenAccount } from './account.js'",
+    resolveDir: fileURLToPath(new URL('../client/dist', import.meta.url)),
+  },
+  bundle: true, write: false, format: 'cjs',
+}).outputFiles[0]?.text
 
 let server: Server
 
@@ -24,7 +30,7 @@ afterAll(() => server?.stop())
 const APP = `
   const module = { exports: {} }
   ;(function (module, exports) { ${CLIENT} })(module, module.exports)
-  const { createAuthClient } = module.exports
+  const { createAuthClient, menshenAccount } = module.exports
   const events = []
   function open(issuer) {
     const store = new Map()
@@ -36,6 +42,7 @@ const APP = `
     }
     const client = createAuthClient({
       issuer, clientId: 'app', scope: 'openid account offline_access', storage, outboxStorage: storage,
+      account: menshenAccount,
       now: host.now,
       timers: { setTimeout: host.setTimeout, clearTimeout: host.clearTimeout },
       crypto: {

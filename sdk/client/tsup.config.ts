@@ -1,10 +1,18 @@
 import { defineConfig } from 'tsup'
 
+const ENTRIES = ['index', 'account', 'browser', 'storage-web', 'push', 'fetch', 'axios'].map((name) => `src/${name}.ts`)
+
 export default defineConfig({
-  entry: ['src/index.ts', 'src/storage-web.ts', 'src/push.ts', 'src/fetch.ts', 'src/axios.ts'],
+  entry: ['src/core.ts', ...ENTRIES],
   format: ['esm', 'cjs'],
   target: 'es2020',
-  dts: true,
+  dts: { entry: ENTRIES },
   clean: true,
-  treeshake: true,
+  esbuildPlugins: [{
+    name: 'one core for all entries',
+    setup({ initialOptions, onResolve }) {
+      const path = `./core${initialOptions.outExtension?.['.js'] ?? '.js'}`
+      onResolve({ filter: /^\.\/core\.js$/ }, () => ({ path, external: true }))
+    },
+  }],
 })

@@ -1,5 +1,6 @@
 /** A phone for the suites: what it keeps, its network, and an app on it that can be killed and started. */
 import { createAuthClient, type AuthClient, type AuthClientOptions, type Fetch } from '@menshen/client'
+import { menshenAccount } from '@menshen/client/account'
 import { expoCrypto } from '@menshen/react-native'
 import { fakeExpoCrypto, faultyFetch, memoryStorage, type FetchCall, type FetchFault, type MemoryStorage } from '@menshen/testing'
 
@@ -39,6 +40,7 @@ function openPhone(): Phone {
     scope: 'openid profile account offline_access',
     storage,
     outboxStorage: outbox,
+    account: menshenAccount,
     crypto: expoCrypto(fakeExpoCrypto()),
     fetch,
   })

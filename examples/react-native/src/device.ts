@@ -18,7 +18,7 @@ export const device = {
   watch: [appState(AppState), netInfo(NetInfo)],
 }
 
-export const openBrowser = expoWebBrowser(WebBrowser)
+export const browser = expoWebBrowser(WebBrowser)
 
 /** What this device is called in the list of devices. */
 export function nameOfDevice(): string {

@@ -30,7 +30,7 @@ export const device = {
   watch: [front],
 }
 
-export const openBrowser = expoWebBrowser(WebBrowser)
+export const browser = expoWebBrowser(WebBrowser)
 
 /** What this device is called in the list of devices. */
 export function nameOfDevice(): string {

@@ -1,69 +1,30 @@
-/** The user's sessions on other devices, by Menshen's account API. */
-import type { Context } from './context.js'
-import { AuthError } from './errors.js'
-import { claimsOf } from './id-token.js'
-import type { Tokens } from './tokens.js'
-import { encode, failure, textIn, type Answer, type Fields } from './wire.js'
+/** The user's sessions on other devices, by Menshen's account API: only who shows them loads it. */
+import { AuthError, claimsOf, encode, failure, textIn } from './core.js'
+import type { Accounted, OpenAccount, RemoteSession, SessionTokens } from './sessions.js'
 
-/** A session of the same user, on whichever device. */
-export interface RemoteSession {
-  id: string
-  /** Whether it is the one of this device. */
-  current: boolean
-  device?: string
-  /** Such as `ios`. */
-  platform?: string
-  /** Where it was begun from. */
-  address?: string
-  /** RFC 3339. */
-  createdAt?: string
-  lastSeenAt?: string
-}
+export type { Account, Accounted, OpenAccount, RemoteSession, SessionTokens } from './sessions.js'
 
-export interface Account {
-  list(): Promise<RemoteSession[]>
-  /** Ends one; whether it was the one of this device. */
-  revoke(id: string): Promise<boolean>
-  revokeOthers(): Promise<void>
-  revokeAll(): Promise<void>
-}
-
-const MIN_TTL_MS = 30_000
 /** More sessions than anybody has. */
 const MOST_PAGES = 50
 
-export function openAccount({ settings, state, wire }: Context, tokens: Tokens): Account {
-  async function send(method: string, path: string, form?: (refreshToken?: string) => Fields): Promise<Answer> {
-    let refused: string | undefined
-    for (;;) {
-      const { accessToken, refreshToken, ending } = await tokens.fresh(refused ? 0 : MIN_TTL_MS, refused)
-      if (!ending.handle) throw new AuthError('config', 'other sessions are seen and ended with Menshen only')
-      const headers = { authorization: `Bearer ${accessToken}` }
-      const answer = await wire(method, accountOf(settings.issuer) + path, form?.(refreshToken), { headers })
-      if (answer.status >= 200 && answer.status < 300) return answer
-      if (answer.status !== 401 || refused) throw failure(answer)
-      refused = accessToken
-    }
-  }
-
-  /** A token that outlives the browser's session does not say which one it is; the ID token does. */
-  const ownId = () => claimsOf(state.session?.idToken)?.sid ?? claimsOf(state.session?.accessToken)?.sid
+/** For the option `account`: the user's sessions, at Menshen. */
+export const menshenAccount: OpenAccount = (accounted) => {
+  const request = (...what: Request) => ask(accounted, what)
 
   async function list(): Promise<RemoteSession[]> {
     const found: RemoteSession[] = []
     let after: string | undefined = ''
     for (let page = 0; page < MOST_PAGES && after !== undefined; page++) {
-      const { body } = await send('GET', `/sessions${after && `?${encode({ after })}`}`)
-      for (const value of Array.isArray(body.sessions) ? body.sessions : []) found.push(read({ ...value }, ownId()))
+      const { body, session } = await request('GET', `/sessions${after && `?${encode({ after })}`}`)
+      for (const value of Array.isArray(body.sessions) ? body.sessions : []) found.push(read({ ...value }, idOf(session)))
       after = textIn(body, 'next')
     }
     return found
   }
 
   async function revoke(id: string): Promise<boolean> {
-    const isOwn = id === ownId()
-    await send('DELETE', `/sessions/${encodeURIComponent(id)}`)
-    return isOwn
+    const { session } = await request('DELETE', `/sessions/${encodeURIComponent(id)}`)
+    return id === idOf(session)
   }
 
   return {
@@ -78,12 +39,28 @@ export function openAccount({ settings, state, wire }: Context, tokens: Tokens):
         if (!current) await revoke(id).catch(unlessGone)
       }
     },
-    revokeAll: async () => void (await send('POST', '/logout', (token) => ({ token, depth: 'everywhere' }))),
+    revokeAll: async () => void (await request('POST', '/logout', ({ refreshToken }) => ({
+      token: refreshToken, depth: 'everywhere',
+    }))),
   }
 }
 
-/** Where Menshen's account API is. */
-export const accountOf = (issuer: string) => `${issuer.replace(/\/$/, '')}/account`
+type Request = [method: string, path: string, form?: (session: SessionTokens) => Record<string, string | undefined>]
+
+/** Sends a request with an access token, and once more with another one when that is refused. */
+async function ask({ issuer, fresh, send }: Accounted, request: Request, refused?: string) {
+  const [method, path, form] = request
+  const session = await fresh(refused)
+  if (!session.ending.handle) throw new AuthError('config', 'other sessions are seen and ended with Menshen only')
+  const headers = { authorization: `Bearer ${session.accessToken}` }
+  const answer = await send(method, `${issuer.replace(/\/$/, '')}/account${path}`, form?.(session), { headers })
+  if (answer.isOk) return { ...answer, session }
+  if (answer.status !== 401 || refused) throw failure(answer)
+  return ask({ issuer, fresh, send }, request, session.accessToken)
+}
+
+/** A token that outlives the browser's session does not say which one it is; the ID token does. */
+const idOf = ({ idToken, accessToken }: SessionTokens) => claimsOf(idToken)?.sid ?? claimsOf(accessToken)?.sid
 
 /** A session that ended by itself meanwhile has ended. */
 function unlessGone(error: AuthError): void {

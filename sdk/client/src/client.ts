@@ -1,17 +1,18 @@
 /** The client: what an app calls, put together from its parts. */
-import { openAccount, type RemoteSession } from './account.js'
 import type { Context } from './context.js'
 import { openClock } from './clock.js'
 import { openDiscovery } from './discovery.js'
+import { AuthError } from './errors.js'
 import { openEvents, type Listener, type Status } from './events.js'
 import { claimsOf, type UserClaims } from './id-token.js'
 import { openLifecycle } from './lifecycle.js'
+import { random } from './pkce.js'
+import type { RemoteSession } from './sessions.js'
 import { resolve, type AuthClientOptions } from './settings.js'
 import { openSignIn, type EndBrowserSession, type OidcRequest, type PasswordRequest } from './sign-in.js'
 import { openSignOuts } from './sign-out.js'
 import { openState } from './state.js'
 import { openStorage, type StoredSession } from './storage.js'
-import { openTabs } from './tabs.js'
 import { openTokens } from './tokens.js'
 import { openWire } from './wire.js'
 
@@ -107,8 +108,8 @@ export interface AuthClient {
    * `timeoutMs`, the browser aside.
    *
    * @throws {AuthError} for `session` only `storage_unavailable`, when nothing is known of a session yet
-   * and the storage cannot be read: nothing has changed then. `others` and `all` need the network, and
-   * fail with what failed; nobody is signed out then.
+   * and the storage cannot be read: nothing has changed then. `others` and `all` need the network and the
+   * option `account`, and fail with what failed; nobody is signed out then.
    */
   signOut(request?: SignOutRequest): Promise<SignOutResult>
   /** How many sign-outs wait for the server. */
@@ -116,9 +117,9 @@ export interface AuthClient {
   /** Tells the server of them now, unless it has asked for time; `true` when none is left. */
   flushSignOuts(): Promise<boolean>
   /**
-   * Where the user is signed in. Menshen, with `account` in the scope.
+   * Where the user is signed in. Menshen, with the option `account`, and with `account` in the scope.
    *
-   * @throws {AuthError} `config` with another provider, or without that scope.
+   * @throws {AuthError} `config` with another provider, or without that option or scope.
    */
   listSessions(): Promise<RemoteSession[]>
   /** Ends one of those sessions; what it throws is as above. */
@@ -147,7 +148,7 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
   const events = openEvents()
   const storage = openStorage(settings, clock)
   const wire = openWire(settings.fetch, clock, timeoutMs)
-  const tabs = openTabs(settings.broadcast, settings.storagePrefix, ({ id, reason, description }) => {
+  const tabs = settings.broadcast?.(settings.storagePrefix, ({ id, reason, description }) => {
     if (id && reason) state.leave(id, reason === 'user' ? 'other_tab' : reason, description)
     if (state.status !== 'loading') state.look().catch(() => undefined)
   })
@@ -158,15 +159,24 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
   const context: Context = { settings, clock, storage, wire, discovery, state }
   const signOuts = openSignOuts(context)
   const tokens = openTokens(context, signOuts)
-  const account = openAccount(context, tokens)
+  const fresh = async (minTtlMs: number, refused?: string) => {
+    await life.initialize()
+    return tokens.fresh(minTtlMs, refused)
+  }
+  const other = (refused?: string) => fresh(refused ? 0 : MIN_TTL_MS, refused)
+  const account = settings.account?.({ issuer, fresh: other, send: wire })
+  const theirs = () => {
+    if (!account) throw new AuthError('config', 'the option account is missing')
+    return account
+  }
   const signIn = openSignIn(context)
   const life = openLifecycle({ ...context, signIn, signOuts, tokens, watch: () => watch })
   let watch = settings.events?.({
     endpoint: async () => (await discovery()).endpoint('session_events'),
-    fresh: (refused) => tokens.fresh(refused ? 0 : MIN_TTL_MS, refused),
+    fresh: other,
     ended: life.ended,
     later: clock.later,
-    random: () => (crypto.randomBytes(1)[0] ?? 0) / 256,
+    random: () => random(crypto),
   })
 
   return {
@@ -179,8 +189,8 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
       oidc: async (request) => view(await life.enter(() => signIn.oidc(request))),
     },
     async getAccessToken({ minTtlMs = MIN_TTL_MS, refused, forceRefresh } = {}) {
-      await life.initialize()
-      return (await tokens.fresh(minTtlMs, forceRefresh ? state.session?.accessToken : refused)).accessToken
+      if (forceRefresh) await life.initialize()
+      return (await fresh(minTtlMs, forceRefresh ? state.session?.accessToken : refused)).accessToken
     },
     async getSession() {
       await life.initialize()
@@ -188,23 +198,18 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     },
     async signOut({ scope = 'session', endBrowserSession } = {}) {
       if (scope === 'session') return life.leave(false, endBrowserSession)
-      await life.initialize()
       if (scope === 'all') {
-        await account.revokeAll()
+        await theirs().revokeAll()
         return life.leave(true, endBrowserSession)
       }
-      await account.revokeOthers()
+      await theirs().revokeOthers()
       return { local: 'cleared', remote: 'revoked' }
     },
     pendingSignOuts: signOuts.pending,
     flushSignOuts: signOuts.flush,
-    async listSessions() {
-      await life.initialize()
-      return account.list()
-    },
+    listSessions: async () => theirs().list(),
     async revokeSession(id) {
-      await life.initialize()
-      if (await account.revoke(id)) await life.leave(true)
+      if (await theirs().revoke(id)) await life.leave(true)
     },
     foreground: life.wake,
     online: life.wake,
@@ -212,7 +217,7 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     dispose() {
       watch?.close()
       watch = undefined
-      tabs.close()
+      tabs?.close()
       tokens.abort()
       signOuts.dispose()
       events.dispose()

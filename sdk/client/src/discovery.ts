@@ -1,10 +1,13 @@
 /** What the provider says about itself (OpenID Connect Discovery 1.0, RFC 8414). */
 import { AuthError } from './errors.js'
+import { shared } from './shared.js'
 import { failure, isSafeAddress, textIn, type Wire } from './wire.js'
 
 export interface Metadata {
   /** Where something is; one that others on the way could read along with counts as none. */
   endpoint(name: Endpoint): string | undefined
+  /** As `endpoint`; throws `config` when there is none. */
+  required(name: Endpoint): string
   /** Whether each answer of the browser names its issuer (RFC 9207). */
   readonly namesIssuer: boolean
 }
@@ -16,33 +19,24 @@ type Endpoint =
 export type Discovery = () => Promise<Metadata>
 
 export function openDiscovery(issuer: string, wire: Wire, allowInsecure = false): Discovery {
-  let known: Promise<Metadata> | undefined
-  return () => {
-    known ??= fetchMetadata(issuer, wire, allowInsecure).catch((error: unknown) => {
-      known = undefined
-      throw error
-    })
-    return known
-  }
-}
-
-async function fetchMetadata(issuer: string, wire: Wire, allowInsecure: boolean): Promise<Metadata> {
-  const answer = await wire('GET', `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
-  const { status, body } = answer
-  if (status !== 200 || !body.issuer) throw failure(answer)
-  // Metadata of another issuer would send the tokens elsewhere (RFC 8414 section 3.3).
-  if (body.issuer !== issuer) throw new AuthError('config', `the metadata is not that of ${issuer}`)
-  return {
-    endpoint(name) {
+  return shared(async () => {
+    const answer = await wire('GET', `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)
+    const { status, body } = answer
+    if (status !== 200 || !body.issuer) throw failure(answer)
+    // Metadata of another issuer would send the tokens elsewhere (RFC 8414 section 3.3).
+    if (body.issuer !== issuer) throw new AuthError('config', `the metadata is not that of ${issuer}`)
+    const endpoint = (name: Endpoint) => {
       const url = textIn(body, `${name}_endpoint`)
       return url && (isSafeAddress(url) || (allowInsecure && /^http:/i.test(url))) ? url : undefined
-    },
-    namesIssuer: body.authorization_response_iss_parameter_supported === true,
-  }
-}
-
-/** What is needed, or the error that says that it is not there. */
-export function required(endpoint: string | undefined, what: string): string {
-  if (!endpoint) throw new AuthError('config', `this provider has no ${what}`)
-  return endpoint
+    }
+    return {
+      endpoint,
+      required(name) {
+        const url = endpoint(name)
+        if (!url) throw new AuthError('config', `this provider has no ${name}_endpoint`)
+        return url
+      },
+      namesIssuer: body.authorization_response_iss_parameter_supported === true,
+    }
+  }, 'kept')
 }

@@ -52,14 +52,14 @@ export interface SignInChallenge {
   methods: string[]
 }
 
-const RETRYABLE: readonly AuthErrorCode[] = ['network', 'timeout', 'server', 'rate_limited', 'storage_unavailable']
+const RETRYABLE = /^(network|timeout|server|rate_limited|storage_unavailable)$/
 
 /** Every error that this package throws. No message and no member holds a token. */
 export class AuthError extends Error {
   /** Which one; stable. */
-  readonly code: AuthErrorCode
+  declare readonly code: AuthErrorCode
   /** Whether the same call may succeed later. */
-  readonly retryable: boolean
+  declare readonly retryable: boolean
   readonly status?: number
   readonly reason?: string
   readonly reasonDescription?: string
@@ -68,10 +68,7 @@ export class AuthError extends Error {
 
   constructor(code: AuthErrorCode, message: string, details?: AuthErrorDetails) {
     super(message)
-    Object.assign(this, details)
-    this.name = 'AuthError'
-    this.code = code
-    this.retryable = RETRYABLE.includes(code)
+    Object.assign(this, details, { name: 'AuthError', code, retryable: RETRYABLE.test(code) })
   }
 }
 

@@ -1,7 +1,10 @@
 /** Another provider than Menshen: no handle, no account API, a refresh token that must not get lost. */
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { menshenAccount } from './account.js'
+import { systemBrowser } from './browser.js'
 import { createAuthClient, type AuthClientOptions, type AuthEvent, type FetchInit, type OutboxStorage } from './index.js'
+import { webBroadcast } from './storage-web.js'
 
 const ISSUER = 'https://id.example'
 
@@ -64,7 +67,7 @@ function app(at: ReturnType<typeof provider>, more: Partial<AuthClientOptions> &
   })
   const heard: AuthEvent[] = []
   client.on((event) => heard.push(event))
-  const signIn = () => client.signIn.oidc({ redirectUri: 'com.example.app:/cb', open: at.open })
+  const signIn = () => client.signIn.oidc({ redirectUri: 'com.example.app:/cb', browser: systemBrowser(at.open) })
   return { client, secure, outbox, heard, signIn }
 }
 
@@ -201,11 +204,22 @@ test('a storage that cannot be read yet leaves everything open, and is asked aga
 
 test('Menshen\'s account API is not asked of others', async () => {
   const id = provider()
-  const { client, signIn } = app(id)
+  const { client, signIn } = app(id, { account: menshenAccount })
   await signIn()
   await expect(client.listSessions()).rejects.toMatchObject({ code: 'config' })
   await expect(client.signOut({ scope: 'all' })).rejects.toMatchObject({ code: 'config' })
   expect(id.told.map(({ path }) => path)).toEqual(['/token'])
+  expect(client.status).toBe('active')
+})
+
+test('a client without an account knows of no other sessions, and says what is missing', async () => {
+  const { client, signIn } = app(provider())
+  await signIn()
+  const missing = { code: 'config', message: expect.stringContaining('account') }
+  await expect(client.listSessions()).rejects.toMatchObject(missing)
+  await expect(client.revokeSession('x')).rejects.toMatchObject(missing)
+  await expect(client.signOut({ scope: 'others' })).rejects.toMatchObject(missing)
+  await expect(client.signOut({ scope: 'all' })).rejects.toMatchObject(missing)
   expect(client.status).toBe('active')
 })
 
@@ -222,7 +236,7 @@ describe('an answer of the browser is refused', () => {
     const id = provider(metadata)
     const { client } = app(id)
     const open = async (address: string) => falsify(await id.open(address))
-    await expect(client.signIn.oidc({ redirectUri: 'com.example.app:/cb', open })).rejects.toMatchObject({ code })
+    await expect(client.signIn.oidc({ redirectUri: 'com.example.app:/cb', browser: systemBrowser(open) })).rejects.toMatchObject({ code })
     expect(client.status).toBe('signedOut')
     expect(id.of('/token')).toEqual([])
   })
@@ -230,7 +244,7 @@ describe('an answer of the browser is refused', () => {
   test('by a user who closed it', async () => {
     const { client } = app(provider())
     const open = () => Promise.reject(new Error('dismissed'))
-    await expect(client.signIn.oidc({ redirectUri: 'x:/cb', open })).rejects.toMatchObject({ code: 'cancelled' })
+    await expect(client.signIn.oidc({ redirectUri: 'x:/cb', browser: systemBrowser(open) })).rejects.toMatchObject({ code: 'cancelled' })
   })
 
   test('with an ID token for another request', async () => {
@@ -369,17 +383,8 @@ describe('an installation', () => {
 
 test('tabs share what one of them learns, and each tells once', async () => {
   const id = provider()
-  const listeners = new Set<(event: { data: unknown }) => void>()
-  const channel = () => {
-    let mine: ((event: { data: unknown }) => void) | undefined
-    return {
-      postMessage: (data: unknown) => [...listeners].forEach((heard) => heard !== mine && heard({ data: structuredClone(data) })),
-      addEventListener: (_: 'message', heard: (event: { data: unknown }) => void) => void listeners.add(mine = heard),
-      removeEventListener: (_: 'message', heard: (event: { data: unknown }) => void) => void listeners.delete(heard),
-    }
-  }
-  const one = app(id, { broadcast: channel() })
-  const two = app(id, { secure: one.secure, outbox: one.outbox, broadcast: channel() })
+  const one = app(id, { broadcast: webBroadcast() })
+  const two = app(id, { secure: one.secure, outbox: one.outbox, broadcast: webBroadcast() })
   await two.client.initialize()
   await one.signIn()
   await expect.poll(() => two.client.status).toBe('active')
@@ -391,4 +396,6 @@ test('tabs share what one of them learns, and each tells once', async () => {
   const ends = (events: AuthEvent[]) => events.filter(({ type }) => type === 'signedOut')
   expect(ends(two.heard)).toEqual([{ type: 'signedOut', reason: 'user', description: undefined }])
   expect(ends(one.heard)).toEqual([{ type: 'signedOut', reason: 'other_tab', description: undefined }])
+  one.client.dispose()
+  two.client.dispose()
 })

@@ -1,6 +1,5 @@
 /** Whether what the keychain holds belongs to this installation of the app: iOS keeps it over a removal. */
 import type { Context } from './context.js'
-import type { AuthError } from './errors.js'
 
 /** Whether this installation has left its mark; `undefined` when that cannot be told. */
 export async function isMarked({ storage, state }: Context, leave?: 'leave'): Promise<boolean | undefined> {
@@ -9,7 +8,7 @@ export async function isMarked({ storage, state }: Context, leave?: 'leave'): Pr
     if (leave) await marker?.write('1')
     return marker && Boolean(await marker.read())
   } catch (error) {
-    state.emit({ type: 'error', error: error as AuthError })
+    state.warn(error)
     return undefined
   }
 }

@@ -1,9 +1,10 @@
 /** How a session begins and ends on this device, and what happens when the app wakes up. */
 import type { SignOutResult } from './client.js'
 import type { Context } from './context.js'
-import { AuthError, isAuthError } from './errors.js'
+import { AuthError } from './errors.js'
 import type { Status } from './events.js'
 import { isMarked } from './installation.js'
+import { shared } from './shared.js'
 import type { EndBrowserSession, SignIn } from './sign-in.js'
 import type { Begun, SignOuts } from './sign-out.js'
 import type { StoredSession } from './storage.js'
@@ -31,23 +32,9 @@ export interface Parts extends Context {
 export function openLifecycle(parts: Parts): Lifecycle {
   const { settings, clock, storage, state, signIn, signOuts, tokens } = parts
   const { timeoutMs } = settings
-  let starting: Promise<Status> | undefined
   let leaving: { epoch: number; work: Promise<SignOutResult> } | undefined
-  let waking: Promise<Status> | undefined
 
-  const tell = (error: unknown) => {
-    if (isAuthError(error)) state.emit({ type: 'error', error })
-  }
-
-  function initialize(): Promise<Status> {
-    starting ??= start().catch((error: unknown) => {
-      starting = undefined
-      throw error
-    })
-    return starting
-  }
-
-  async function start(): Promise<Status> {
+  const initialize = shared(async (): Promise<Status> => {
     const { epoch } = state
     const stored = await readTwice()
     if (epoch !== state.epoch) return state.status
@@ -65,12 +52,9 @@ export function openLifecycle(parts: Parts): Lifecycle {
     if (state.status === 'loading') await state.look()
     void signOuts.flush()
     return state.status
-  }
+  }, 'kept')
 
-  const read = () => storage.session.read().catch((error: AuthError) => {
-    if (error.code === 'storage_corrupt') return 'corrupt' as const
-    throw error
-  })
+  const read = () => storage.session.read('corrupt' as const)
 
   /** The record; one that cannot be read is looked at twice before it is believed to be broken. */
   async function readTwice(): ReturnType<typeof read> {
@@ -80,12 +64,12 @@ export function openLifecycle(parts: Parts): Lifecycle {
 
   const forget = (id: string) => storage.alone(async () => {
     if ((await storage.session.read())?.id === id) await storage.session.remove()
-  }).catch(tell)
+  }).catch(state.warn)
 
   async function enter(work: () => Promise<StoredSession>): Promise<StoredSession> {
     let mine = state.epoch
     const check = () => {
-      if (mine !== state.epoch) throw new AuthError('cancelled', 'signed in or out elsewhere while signing in')
+      if (mine !== state.epoch) throw new AuthError('cancelled', 'signed in or out elsewhere')
     }
     await initialize()
     if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
@@ -111,7 +95,7 @@ export function openLifecycle(parts: Parts): Lifecycle {
       if (opened) await signOuts.discard(opened)
       if (mine === state.epoch) {
         state.become('signedOut')
-        state.look().catch(tell)
+        state.look().catch(state.warn)
       }
       throw error
     }
@@ -135,7 +119,7 @@ export function openLifecycle(parts: Parts): Lifecycle {
       .catch((error: AuthError): Begun => {
         if (!held) throw new AuthError('storage_unavailable', error.message, { cause: error })
         // A storage that hangs goes on in its own time.
-        return { session: held, durable: false, cleared: false }
+        return { session: held }
       })
     state.gone(session?.id, 'user')
     const visit = browser && signIn.endBrowserSession(browser, session?.idToken)
@@ -155,23 +139,23 @@ export function openLifecycle(parts: Parts): Lifecycle {
     return signOuts.tell(session)
   }
 
-  function wake(): Promise<Status> {
-    waking ??= (async () => {
+  const wake = shared(async (): Promise<Status> => {
+    try {
       await initialize()
       await state.look()
       void signOuts.flush()
       const { session } = state
-      if (!session) return
-      parts.watch()?.reopen()
-      // Ours bears a refresh too many, and says with it whether the session lives. Elsewhere one that is lost
-      // may cost the session, so that only one which is due is risked.
-      await tokens.fresh(0, session.ending.handle && session.accessToken).catch(() => undefined)
-    })().catch(tell).then(() => {
-      waking = undefined
-      return state.status
-    })
-    return waking
-  }
+      if (session) {
+        parts.watch()?.reopen()
+        // Ours bears a refresh too many, and says with it whether the session lives. Elsewhere one that is lost
+        // may cost the session, so that only one which is due is risked.
+        await tokens.fresh(0, session.ending.handle && session.accessToken).catch(() => undefined)
+      }
+    } catch (error) {
+      state.warn(error)
+    }
+    return state.status
+  })
 
   return {
     initialize,

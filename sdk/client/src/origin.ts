@@ -1,6 +1,5 @@
 /** Which addresses get the token: those whose origin is on the list, and nothing that only looks so. */
-import { ambient } from './ambient.js'
-import { AuthError } from './errors.js'
+import { ambient, AuthError } from './core.js'
 
 /** Where tokens come from: an `AuthClient`. */
 export interface TokenSource {

@@ -27,32 +27,35 @@ export function randomText(crypto: Crypto): string {
   return base64url(crypto.randomBytes(32))
 }
 
+/** A random number from 0 to 1, to spread what would happen all at once. */
+export function random(crypto: Crypto): number {
+  return (crypto.randomBytes(1)[0] ?? 0) / 256
+}
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** Base64url without padding (RFC 4648 section 5); neither `btoa` nor `Buffer` is everywhere. */
 export function base64url(bytes: Uint8Array): string {
-  let text = ''
-  for (let at = 0; at < bytes.length; at += 3) {
-    const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3)
-    const group = [a >> 2, ((a & 3) << 4) | (b >> 4), ((b & 15) << 2) | (c >> 6), c & 63]
-    text += group.slice(0, Math.min(3, bytes.length - at) + 1).map((sextet) => ALPHABET[sextet]).join('')
-  }
-  return text
+  const sextets = regroup([...bytes, 0], 8, 6).slice(0, Math.ceil(bytes.length * 4 / 3))
+  return sextets.map((sextet) => ALPHABET[sextet]).join('')
 }
 
 /** The text, in UTF-8, that base64url stands for; neither `atob` nor `TextDecoder` is everywhere. */
 export function fromBase64url(text: string): string {
-  let [bits, held, escaped] = [0, 0, '']
-  for (const character of text) {
-    const sextet = ALPHABET.indexOf(character)
-    if (sextet < 0) throw new Error('not base64url')
-    bits = ((bits << 6) | sextet) & 0xfff
-    held += 6
-    if (held < 8) continue
-    held -= 8
-    escaped += `%${((bits >> held) & 0xff).toString(16).padStart(2, '0')}`
+  if (/[^\w-]/.test(text)) throw new Error('not base64url')
+  const bytes = regroup([...text].map((character) => ALPHABET.indexOf(character)), 6, 8)
+  return decodeURIComponent(bytes.map((byte) => `%${(byte + 256).toString(16).slice(1)}`).join(''))
+}
+
+/** The same bits, in groups of another size; what fills none at the end is left out. */
+function regroup(values: number[], from: number, to: number): number[] {
+  const groups: number[] = []
+  let [bits, held] = [0, 0]
+  for (const value of values) {
+    bits = (bits << from) | value
+    for (held += from; held >= to;) groups.push((bits >> (held -= to)) & ((1 << to) - 1))
   }
-  return decodeURIComponent(escaped)
+  return groups
 }
 
 /** WebCrypto, where the runtime has it. */

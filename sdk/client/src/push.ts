@@ -2,8 +2,8 @@
  * The stream of the session's own events: how a sign-out from elsewhere is heard of at once. It is a
  * hint; without it the same is noticed later, on the way back to the app and on any 401.
  */
+import { objectOf, textIn } from './core.js'
 import type { OpenWatch } from './watch.js'
-import { objectOf, textIn } from './wire.js'
 
 export { sseEvents } from './sse.js'
 export type { StreamingFetch } from './sse.js'

@@ -3,6 +3,7 @@ import { ambient } from './ambient.js'
 import type { Timers } from './clock.js'
 import { AuthError } from './errors.js'
 import { webCrypto, type Crypto } from './pkce.js'
+import type { OpenAccount } from './sessions.js'
 import type { Lock, OutboxStorage, SessionStorage } from './storage.js'
 import type { Broadcast } from './tabs.js'
 import type { OpenWatch } from './watch.js'
@@ -49,7 +50,12 @@ export interface AuthClientOptions {
    * `webSocketEvents(WebSocket)` of `@menshen/client/push`. Without it, it is noticed on the way back to the app and on any 401.
    */
   events?: OpenWatch
-  /** The app's other tabs: a `BroadcastChannel` or the like. */
+  /**
+   * The user's sessions on other devices: `menshenAccount` of `@menshen/client/account`. Without it they can
+   * be neither listed nor ended from here.
+   */
+  account?: OpenAccount
+  /** The app's other tabs: `webBroadcast()` of `@menshen/client/storage-web`. */
   broadcast?: Broadcast
   /**
    * A lock over every process that shares the storage, such as Web Locks. It is held for short pieces
@@ -78,23 +84,17 @@ export function resolve(options: AuthClientOptions): Settings {
   const { issuer, timeoutMs = 10_000, storagePrefix = 'menshen' } = options
   need('issuer', /^https?:\/\/[^\s?#\\@]+$/.test(issuer))
   need('allowInsecureIssuer', options.allowInsecureIssuer || isSafeAddress(issuer))
-  need('clientId', options.clientId)
-  need('storage', options.storage)
-  need('outboxStorage', options.outboxStorage)
+  for (const name of ['clientId', 'storage', 'outboxStorage'] as const) need(name, options[name])
   need('storagePrefix', /^[\w.-]+$/.test(storagePrefix))
   need('timeoutMs', timeoutMs >= 100 && timeoutMs <= 120_000)
-  const { fetch, setTimeout, clearTimeout } = ambient
   return {
     scope: 'openid offline_access',
     now: () => Date.now(),
     ...options,
     storagePrefix,
     timeoutMs,
-    fetch: need('fetch', options.fetch ?? (fetch && ((url, init) => fetch(url, init)))),
+    fetch: need('fetch', options.fetch ?? ambient.fetch?.bind(ambient)),
     crypto: need('crypto', options.crypto ?? webCrypto()),
-    timers: need('timers', options.timers ?? (setTimeout && clearTimeout && {
-      setTimeout: (work, ms) => setTimeout(work, ms),
-      clearTimeout: (timer) => clearTimeout(timer),
-    })),
+    timers: need('timers', options.timers ?? (ambient.setTimeout && (ambient as Timers))),
   }
 }

@@ -1,8 +1,10 @@
 /** Sign-out: the user is out at once, and the server is told until it confirms. */
 import type { Context } from './context.js'
 import { isAuthError, type AuthError } from './errors.js'
+import { random } from './pkce.js'
+import { shared } from './shared.js'
 import type { StoredSession, StoredSignOut } from './storage.js'
-import { errorIn } from './wire.js'
+import { failure } from './wire.js'
 
 /** A confirmed sign-out is remembered as long as a refresh of its session may be under way. */
 const REMEMBERED_MS = 24 * 3_600_000
@@ -34,9 +36,9 @@ export interface Begun {
   /** None when nobody was signed in. */
   session: StoredSession | null
   /** Whether the sign-out itself is on the device. */
-  durable: boolean
+  durable?: boolean
   /** Whether the tokens are gone from it. */
-  cleared: boolean
+  cleared?: boolean
   /** Whether there was one that nobody could read, and so nobody can tell the server of. */
   lost?: boolean
 }
@@ -53,7 +55,6 @@ export function openSignOuts(context: Context): SignOuts {
   const { settings, clock, storage, state, wire } = context
   /** What is being told, by session: two who tell the same share one answer. */
   const telling = new Map<string, Promise<Told>>()
-  let flushing: Promise<boolean> | undefined
   let again = false
   /** Calls off the pass that is planned. */
   let unplan: (() => void) | undefined
@@ -62,9 +63,8 @@ export function openSignOuts(context: Context): SignOuts {
   /** How long the server wants to be left alone, in milliseconds; until then only the plan asks again. */
   let quietMs = 0
 
-  const fail = (error: AuthError) => state.emit({ type: 'error', error })
   const succeeds = (work: Promise<void>) => work.then(() => true, (error) => {
-    fail(error)
+    state.warn(error)
     return false
   })
 
@@ -102,13 +102,10 @@ export function openSignOuts(context: Context): SignOuts {
   /** One pass at a time; what is added meanwhile is part of the next. */
   function flush(): Promise<boolean> {
     again = true
-    flushing ??= run().finally(() => {
-      flushing = undefined
-    })
-    return flushing
+    return run()
   }
 
-  async function run(): Promise<boolean> {
+  const run = shared(async () => {
     let isEmpty = false
     while (again && !quietMs) {
       again = false
@@ -117,7 +114,7 @@ export function openSignOuts(context: Context): SignOuts {
     if (isEmpty) failures = 0
     if (isEmpty || !quietMs || !unplan) plan(isEmpty)
     return isEmpty
-  }
+  })
 
   async function pass(): Promise<boolean> {
     try {
@@ -130,7 +127,7 @@ export function openSignOuts(context: Context): SignOuts {
       }))
       return !left.includes(true)
     } catch (error) {
-      fail(error as AuthError)
+      state.warn(error)
       return false
     }
   }
@@ -164,11 +161,10 @@ export function openSignOuts(context: Context): SignOuts {
       const answer = await wire('POST', endpoint, handle
         ? { token }
         : { token, token_type_hint: 'refresh_token', client_id: settings.clientId })
-      const { status, body } = answer
       quietMs = answer.retryAfterMs ?? 0
       // A page that some network puts in between is no receipt.
-      if (status >= 200 && status < 300) return !handle || body.ended ? 'confirmed' : 'unclear'
-      return status >= 400 && status < 500 && status !== 408 && status !== 429 && errorIn(body) ? 'refused' : 'unclear'
+      if (answer.isOk) return !handle || answer.body.ended ? 'confirmed' : 'unclear'
+      return answer.status < 400 || failure(answer).retryable ? 'unclear' : 'refused'
     } catch (error) {
       if (!isAuthError(error)) throw error
       return 'unreachable'
@@ -180,8 +176,7 @@ export function openSignOuts(context: Context): SignOuts {
     unplan = undefined
     if (isEmpty || isDisposed) return
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS)
-    const [random = 0] = settings.crypto.randomBytes(1)
-    unplan = clock.later(Math.max(quietMs, longest * (0.5 + random / 512)), () => {
+    unplan = clock.later(Math.max(quietMs, longest * (0.5 + random(settings.crypto) / 2)), () => {
       quietMs = 0
       unplan = undefined
       void flush()

@@ -1,5 +1,5 @@
 /** The event stream over a `fetch` that streams: browsers, Node, Deno, Bun, Expo. */
-import { ambient } from './ambient.js'
+import { ambient } from './core.js'
 import { watchOver } from './push.js'
 import type { OpenWatch } from './watch.js'
 

@@ -12,6 +12,8 @@ export interface State {
   readonly epoch: number
   become(status: Status): void
   emit(event: AuthEvent): void
+  /** Tells of a failure that has lost nothing. */
+  warn(error: unknown): void
   /** Makes everything under way void; the new epoch. */
   next(): number
   /** Takes a session as the one that holds; tells the other tabs unless it came from them. */
@@ -43,7 +45,7 @@ export function isGood(session: StoredSession, now: number, minTtlMs: number): b
 
 export interface Around {
   storage: Storage
-  tabs: Tabs
+  tabs?: Tabs
   clock: Clock
   emit(event: AuthEvent): void
   /** Another session holds, or none any more. */
@@ -66,7 +68,7 @@ export function openState({ storage, tabs, clock, emit, onChange }: Around): Sta
     if (told.has(id)) return
     told.add(id)
     emit({ type: 'signedOut', reason, description })
-    tabs.tell({ id, reason, description })
+    tabs?.tell({ id, reason, description })
   }
   const settle = () => become(!session ? 'signedOut' : isGood(session, clock.now(), 0) ? 'active' : 'expired')
 
@@ -82,6 +84,7 @@ export function openState({ storage, tabs, clock, emit, onChange }: Around): Sta
     },
     become,
     emit,
+    warn: (error) => emit({ type: 'error', error: error as AuthError }),
     next: () => ++epoch,
     adopt(next, from) {
       const isOther = session?.id !== next.id
@@ -89,7 +92,7 @@ export function openState({ storage, tabs, clock, emit, onChange }: Around): Sta
       session = next
       settle()
       if (isOther) onChange()
-      if (!from) tabs.tell({})
+      if (!from) tabs?.tell({})
     },
     leave(id, reason, description) {
       ended.add(id)
@@ -118,11 +121,8 @@ export function openState({ storage, tabs, clock, emit, onChange }: Around): Sta
     isOver: async (id) => ended.has(id) || Boolean(await storage.signOut(id).read()),
     async look() {
       const [before, first] = [epoch, status === 'loading']
-      const stored = await storage.session.read().catch((error: AuthError) => {
-        // What is in memory is whole, and heals the storage with the next refresh.
-        if (error.code === 'storage_corrupt' && session) return session
-        throw error
-      })
+      // What is in memory is whole, and heals a record that is not with the next refresh.
+      const stored = await storage.session.read(session ?? undefined)
       const over = stored ? await state.isOver(stored.id) : false
       if (before !== epoch || status === 'signingIn') return
       const current = over ? null : stored

@@ -1,11 +1,11 @@
 /** What a browser brings: its storage, its locks, and its other tabs. */
 export { indexedDbStorage } from './indexed-db.js'
-import { ambient } from './ambient.js'
+import { ambient } from './core.js'
 import type { Lock, OutboxStorage } from './storage.js'
 import type { Broadcast } from './tabs.js'
 
 export type { Lock, OutboxStorage, SessionStorage } from './storage.js'
-export type { Broadcast } from './tabs.js'
+export type { Broadcast, Tabs, Word } from './tabs.js'
 
 /** The part of `localStorage` that is used. */
 export interface WebStorage {
@@ -31,9 +31,24 @@ export function webStorage(storage: WebStorage): OutboxStorage {
 }
 
 /** The app's other tabs, for the option `broadcast`; `undefined` where the browser has no such thing. */
-export function webBroadcast(name = 'menshen'): Broadcast | undefined {
+export function webBroadcast(): Broadcast | undefined {
   const { BroadcastChannel } = ambient
-  return BroadcastChannel && new BroadcastChannel(name)
+  return BroadcastChannel && ((name, heard) => {
+    const channel = new BroadcastChannel(`${name}.tabs`)
+    channel.onmessage = ({ data }) => {
+      if (typeof data === 'object' && data !== null) heard(data)
+    }
+    return {
+      tell(word) {
+        try {
+          channel.postMessage(word)
+        } catch {
+          // A channel that is closed tells nobody; they look by themselves when they come to the front.
+        }
+      },
+      close: () => channel.close(),
+    }
+  })
 }
 
 /** Web Locks, for the option `lock`; `undefined` where the browser has none. */

@@ -6,7 +6,7 @@ const clock = openClock(globalThis, () => Date.now())
 
 const SESSION: StoredSession = {
   version: 1, id: 'abc', accessToken: 'a', accessObtainedAt: 1, accessExpiresAt: 2, refreshToken: 'r', refreshKey: 'k',
-  ending: { kind: 'handle', endpoint: 'https://id.example/account/logout', handle: 'h' },
+  ending: { endpoint: 'https://id.example/account/logout', handle: 'h' },
 }
 
 /** A storage that remembers the keys it was asked for. */

@@ -47,7 +47,6 @@ export interface StoredSession {
 
 /** How the server is told of a sign-out: what to send, and where. */
 export interface Ending {
-  readonly kind: 'handle' | 'refresh_token'
   /** Absent when the provider has no place to tell. */
   readonly endpoint?: string
   /** A logout handle, which can end this session and do nothing else; absent for other providers. */
@@ -66,8 +65,8 @@ export interface StoredSignOut {
 
 /** One place in the device's storage. Each call may fail with `storage_unavailable`. */
 export interface Slot<T> {
-  /** What is there; `storage_corrupt` when it is not what was put there. */
-  read(): Promise<T | null>
+  /** What is there; when it is not what was put there, `instead`, or else `storage_corrupt`. */
+  read<I = never>(instead?: I): Promise<T | I | null>
   write(value: T): Promise<void>
   remove(): Promise<void>
 }
@@ -96,8 +95,8 @@ export interface Places {
 /** How long a lock is waited for, in milliseconds. */
 const LOCK_TIMEOUT_MS = 2_000
 
-/** Work under way on a storage, by its prefix: over every client of it in this process. */
-const queues = new WeakMap<SessionStorage, Map<string, Promise<unknown>>>()
+/** The last piece of work on a storage: over every client of it in this process. */
+const queues = new WeakMap<SessionStorage, Promise<unknown>>()
 
 export function openStorage(places: Places, clock: Clock): Storage {
   const { storage: secure, outboxStorage: outbox, installMarker, storagePrefix: prefix, lock, timeoutMs } = places
@@ -107,13 +106,13 @@ export function openStorage(places: Places, clock: Clock): Storage {
     try {
       return await clock.within(timeoutMs, (async () => work())())
     } catch (cause) {
-      throw new AuthError('storage_unavailable', `the device's storage could not be ${what}`, { cause })
+      throw new AuthError('storage_unavailable', `the storage could not be ${what}`, { cause })
     }
   }
   const slot = <T>(place: SessionStorage, name: string, is: (value: unknown) => boolean): Slot<T> => {
     const key = `${prefix}.${name}`
     return {
-      read: async () => parse<T>(await call('read', () => place.getItem(key)), is),
+      read: async (instead) => parse(await call('read', () => place.getItem(key)), is, instead),
       write: (value) => call('written', () => place.setItem(key, JSON.stringify(value))),
       remove: () => call('cleared', () => place.removeItem(key)),
     }
@@ -123,10 +122,7 @@ export function openStorage(places: Places, clock: Clock): Storage {
     return {
       ...entry,
       // One that cannot be read is still a mark that the session is over.
-      read: () => entry.read().catch((error: AuthError) => {
-        if (error.code === 'storage_corrupt') return { version: 1, id, state: 'done', since: 0 }
-        throw error
-      }),
+      read: () => entry.read({ version: 1, id, state: 'done', since: 0 } as StoredSignOut),
     }
   }
 
@@ -142,10 +138,8 @@ export function openStorage(places: Places, clock: Clock): Storage {
     secret: (id) => slot(secure, `ending.${id}`, isText),
     marker: installMarker && slot(installMarker, 'installed', isText),
     alone<T>(work: () => Promise<T>) {
-      const mine = queues.get(secure) ?? new Map<string, Promise<unknown>>()
-      queues.set(secure, mine)
-      const result = (mine.get(prefix) ?? Promise.resolve()).then(() => (lock ? locked(lock, work) : work()))
-      mine.set(prefix, result.catch(() => undefined))
+      const result = (queues.get(secure) ?? Promise.resolve()).then(() => (lock ? locked(lock, work) : work()))
+      queues.set(secure, result.catch(() => undefined))
       return result
     },
   }
@@ -160,16 +154,17 @@ export function openStorage(places: Places, clock: Clock): Storage {
 }
 
 /** Messages quote nothing: what is there may be a token, whole or in part. */
-function parse<T>(text: string | null | undefined, is: (value: unknown) => boolean): T | null {
+function parse(text: string | null | undefined, is: (value: unknown) => boolean, instead: unknown): any {
   // Some adapters write "null" or an empty text in place of removing.
-  if (!text || text === 'null' || text === 'undefined') return null
+  if (!text || /^(null|undefined)$/.test(text)) return null
   try {
     const value: unknown = JSON.parse(text)
-    if (is(value)) return value as T
+    if (is(value)) return value
   } catch {
-    // Told below.
+    // As below.
   }
-  throw new AuthError('storage_corrupt', 'the device\'s storage gave back something else')
+  if (instead !== undefined) return instead
+  throw new AuthError('storage_corrupt', 'the storage gave back something else')
 }
 
 const isText = (value: unknown) => typeof value === 'string'

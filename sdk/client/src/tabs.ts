@@ -1,11 +1,7 @@
-/** The app's other tabs: what one learns, all know. */
+/** The app's other tabs, as the client sees them: what one learns, all know. `@menshen/client/storage-web` has them. */
 
-/** The part of a `BroadcastChannel` that is used. */
-export interface Broadcast {
-  postMessage(message: unknown): void
-  addEventListener(type: 'message', listener: (event: { data: any }) => void): void
-  removeEventListener(type: 'message', listener: (event: { data: any }) => void): void
-}
+/** Opens the way to the other tabs of an app, for the option `broadcast`; `name` is that of its storage. */
+export type Broadcast = (name: string, heard: (word: Word) => void) => Tabs
 
 /** What one tab tells the others: that the storage holds something new, or why a session ended. */
 export interface Word {
@@ -15,23 +11,7 @@ export interface Word {
 }
 
 export interface Tabs {
+  /** Tells all the others; what becomes of it, nobody says. Never throws. */
   tell(word: Word): void
   close(): void
-}
-
-export function openTabs(broadcast: Broadcast | undefined, prefix: string, heard: (word: Word) => void): Tabs {
-  const listener = ({ data }: { data: any }) => {
-    if (data?.menshen === prefix) heard(data)
-  }
-  broadcast?.addEventListener('message', listener)
-  return {
-    tell(word) {
-      try {
-        broadcast?.postMessage({ ...word, menshen: prefix })
-      } catch {
-        // A channel that is closed tells nobody; they look by themselves when they come to the front.
-      }
-    },
-    close: () => broadcast?.removeEventListener('message', listener),
-  }
 }

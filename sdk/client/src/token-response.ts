@@ -1,12 +1,11 @@
 /** The answer of the token endpoint (RFC 6749 section 5.1), as a session. */
-import { accountOf } from './account.js'
 import type { Context } from './context.js'
 import type { Metadata } from './discovery.js'
 import { AuthError } from './errors.js'
 import { checkIdToken, claimsOf } from './id-token.js'
 import { randomText } from './pkce.js'
 import type { StoredSession } from './storage.js'
-import { textIn, type Answer } from './wire.js'
+import { given, textIn, type Answer } from './wire.js'
 
 /** What RFC 6749 leaves to the server when it says nothing. */
 const DEFAULT_LIFETIME_SECONDS = 300
@@ -18,42 +17,32 @@ export function sessionFrom(
   answer: Answer,
   nonce?: string,
 ): StoredSession {
-  const { issuer, clientId, crypto } = context.settings
-  const idToken = textIn(answer.body, 'id_token')
-  if (idToken) checkIdToken(idToken, { issuer, clientId, nonce })
-  else if (nonce) throw new AuthError('server', 'the answer holds no ID token')
+  const { issuer, crypto } = context.settings
+  const tokens = tokensFrom(context, answer, { nonce })
+  if (nonce && !tokens.idToken) throw new AuthError('server', 'the answer holds no ID token')
   const handle = textIn(answer.body, 'logout_handle')
   return {
     id: randomText(crypto).slice(0, 22),
-    idToken,
-    ...tokensFrom(context, answer),
+    ...tokens,
     ending: handle
-      ? { kind: 'handle', endpoint: `${accountOf(issuer)}/logout`, handle }
-      : { kind: 'refresh_token', endpoint: endpoint('revocation') },
+      ? { endpoint: `${issuer.replace(/\/$/, '')}/account/logout`, handle }
+      : { endpoint: endpoint('revocation') },
   }
 }
 
 /** A session renewed. What the answer does not say stays as it was. */
 export function renewed(context: Context, before: StoredSession, answer: Answer): StoredSession {
-  const { issuer, clientId } = context.settings
-  const tokens = tokensFrom(context, answer)
-  const idToken = textIn(answer.body, 'id_token')
-  if (idToken) checkIdToken(idToken, { issuer, clientId, subject: claimsOf(before.idToken)?.sub })
-  return {
-    ...before,
-    ...tokens,
-    refreshToken: tokens.refreshToken ?? before.refreshToken,
-    scope: tokens.scope ?? before.scope,
-    idToken: idToken ?? before.idToken,
-  }
+  return { ...before, ...given(tokensFrom(context, answer, { subject: claimsOf(before.idToken)?.sub })) }
 }
 
-function tokensFrom({ settings, clock }: Context, { body }: Answer) {
+function tokensFrom({ settings, clock }: Context, { body }: Answer, expected: { nonce?: string; subject?: string }) {
   const accessToken = textIn(body, 'access_token')
+  const idToken = textIn(body, 'id_token')
   // A header is made of it.
   if (!accessToken || !/^[\x21-\x7e]+$/.test(accessToken)) {
     throw new AuthError('server', 'the answer holds no access token')
   }
+  if (idToken) checkIdToken(idToken, { ...settings, ...expected })
   const now = clock.now()
   const seconds = Number(body.expires_in)
   return {
@@ -64,5 +53,6 @@ function tokensFrom({ settings, clock }: Context, { body }: Answer) {
     refreshToken: textIn(body, 'refresh_token'),
     refreshKey: randomText(settings.crypto),
     scope: textIn(body, 'scope'),
+    idToken,
   }
 }

@@ -1,6 +1,5 @@
 /** Refresh: one at a time, safe to lose at every step, and never after a sign-out. */
 import type { Context } from './context.js'
-import { required } from './discovery.js'
 import { AuthError, isAuthError } from './errors.js'
 import type { SignOuts } from './sign-out.js'
 import { isGood } from './state.js'
@@ -48,7 +47,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
     } catch (error) {
       // What is left of the old token is better than nothing while the server is away.
       const still = state.session
-      if (isAuthError(error) && error.retryable && still && good(still, 0, refused)) return still
+      if ((error as AuthError).retryable && still && good(still, 0, refused)) return still
       throw error
     }
   }
@@ -70,7 +69,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
     if (sent.refreshToken === undefined) {
       // Without a refresh token a session lasts as long as its access token.
       if (good(sent, 0, refused)) return sent
-      if (good(sent, 0)) throw new AuthError('config', 'the token is refused, and nothing brings another')
+      if (good(sent, 0)) throw new AuthError('config', 'refused, and there is no refresh token')
       return over(new AuthError('session_revoked', 'the session has expired'))
     }
     if (told) throw told
@@ -96,14 +95,14 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
       for (let attempt = 1; ; attempt++) {
         let wait = FIRST_PAUSE_MS * attempt
         try {
-          const { endpoint } = await context.discovery()
+          const { required } = await context.discovery()
           // Another process may have been faster, and what it has superseded must not be sent again.
           const { accessToken } = sent
           sent = await current()
           if (sent.accessToken !== accessToken && good(sent, minTtlMs, refused)) return undefined
           const controller = openController()
           if (running?.epoch === epoch) running.controller = controller
-          const answer = await wire('POST', required(endpoint('token'), 'token endpoint'), {
+          const answer = await wire('POST', required('token'), {
             grant_type: 'refresh_token',
             client_id: settings.clientId,
             refresh_token: sent.refreshToken,
@@ -111,8 +110,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
           wait = Math.max(wait, answer.retryAfterMs ?? 0)
           if (answer.status < 500 || attempt === TRIES || wait > LONGEST_PAUSE_MS) return answer
         } catch (error) {
-          const isLost = isAuthError(error) && (error.code === 'network' || error.code === 'timeout')
-          if (!isLost || attempt === TRIES) throw error
+          if (attempt === TRIES || !/^(network|timeout)$/.test((error as AuthError).code)) throw error
         }
         check()
         await new Promise<void>((done) => settings.timers.setTimeout(done, wait))
@@ -130,7 +128,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
           await storage.session.write(next)
         } catch (error) {
           // The next refresh sends what is still on the device, and gets the same successor.
-          state.emit({ type: 'error', error: error as AuthError })
+          state.warn(error)
           return { ...next, refreshToken: sent.refreshToken, refreshKey: sent.refreshKey }
         }
         // Another process may have signed out between the look and the write.
@@ -152,10 +150,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
 
     /** The record on the device; one that cannot be read gives way to what is about to be written. */
     function record(): Promise<StoredSession | null> {
-      return storage.session.read().catch((error: AuthError) => {
-        if (error.code === 'storage_corrupt') return sent
-        throw error
-      })
+      return storage.session.read(sent)
     }
 
     /** The server says that the session is over; unless the device meanwhile holds a newer token. */
@@ -168,15 +163,15 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
         await storage.session.remove()
         await storage.secret(id).remove()
         return undefined
-      }).catch((failed: AuthError) => {
+      }).catch((failed: unknown) => {
         check()
-        state.emit({ type: 'error', error: failed })
+        state.warn(failed)
         return undefined
       })
       if (newer?.id === id) {
         state.adopt(newer, 'storage')
         if (good(newer, 0)) return newer
-        throw new AuthError('network', 'another refresh was faster; try again')
+        throw new AuthError('network', 'another refresh was faster')
       }
       state.leave(id, error.reason ?? 'expired', error.reasonDescription)
       throw new AuthError('session_revoked', error.message, error)

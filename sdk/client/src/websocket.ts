@@ -1,7 +1,7 @@
 /** The event stream over a WebSocket that sends headers, as React Native's does. */
+import { objectOf, textIn } from './core.js'
 import { watchOver } from './push.js'
 import type { OpenWatch } from './watch.js'
-import { objectOf, textIn } from './wire.js'
 
 /** The part of React Native's `WebSocket` that is used: headers are its third argument. */
 export type WebSocketLike = new (url: string, protocols: string[], options: { headers: Record<string, string> }) => {

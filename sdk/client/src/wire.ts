@@ -29,6 +29,7 @@ export interface FetchAnswer {
 /** Sends a request, with a form where there are fields; the answer whatever its status. */
 export type Wire = (method: string, url: string, fields?: Fields, more?: More) => Promise<Answer>
 
+/** Parameters of a request; those that are `undefined` are left out. */
 export type Fields = Record<string, string | undefined>
 
 export interface More {
@@ -41,6 +42,8 @@ export type Controller = ReturnType<typeof openController>
 
 export interface Answer {
   status: number
+  /** Whether that is one of success. */
+  isOk: boolean
   /** The JSON object of the body; an empty one for anything else. */
   body: Record<string, unknown>
   retryAfterMs?: number
@@ -66,8 +69,9 @@ export function openWire(fetch: Fetch, clock: Clock, timeoutMs: number): Wire {
         credentials: 'omit',
         redirect: 'error',
       })
+      const status = Number(answer.status)
       const body = objectOf(await answer.text())
-      return { status: Number(answer.status), body, retryAfterMs: retryAfter(answer.headers) }
+      return { status, isOk: status >= 200 && status < 300, body, retryAfterMs: retryAfter(answer.headers) }
     }
     try {
       return await clock.within(timeoutMs, work())
@@ -81,29 +85,14 @@ export function openWire(fetch: Fetch, clock: Clock, timeoutMs: number): Wire {
 
 /** As `application/x-www-form-urlencoded`; `URLSearchParams` is not everywhere. */
 export function encode(fields: Fields): string {
-  return Object.entries(fields)
-    .filter((field): field is [string, string] => field[1] !== undefined)
+  return Object.entries(given(fields))
     .map((pair) => pair.map(encodeURIComponent).join('='))
     .join('&')
 }
 
-/**
- * The query of an address, decoded.
- *
- * @throws {AuthError} `server` when a name comes twice, or it is no query.
- */
-export function queryOf(address: string): Map<string, string> {
-  const found = new Map<string, string>()
-  try {
-    for (const pair of (/\?([^#]+)/.exec(address)?.[1] ?? '').split('&')) {
-      const [, name = '', value = ''] = /^([^=]*)=?([^]*)$/.exec(decodeURIComponent(pair.replace(/\+/g, ' '))) ?? []
-      if (found.has(name)) throw new Error(`${name} came back twice`)
-      found.set(name, value)
-    }
-  } catch (cause) {
-    throw new AuthError('server', 'what came back cannot be read', { cause })
-  }
-  return found
+/** Without what is not given. */
+export function given<T extends object>(fields: T): { [name in keyof T]: NonNullable<T[name]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 }
 
 /** The text under a name; whatever else stands there is nothing. */
@@ -119,24 +108,20 @@ export function isSafeAddress(url: string): boolean {
 }
 
 /** The code of an error, in the answer of an OAuth endpoint or of an API of ours (RFC 6749 section 5.2, RFC 9457). */
-export const errorIn = (body: Answer['body']) => textIn(body, 'error') ?? textIn(body, 'code')?.replace(/-/g, '_')
+const errorIn = (body: Answer['body']) => textIn(body, 'error') ?? textIn(body, 'code')?.replace(/-/g, '_')
 
-const CODES = new Map<string | undefined, AuthErrorCode>([
-  ['access_denied', 'invalid_grant'],
-  ['insufficient_authorization', 'insufficient_authorization'],
-  ['invalid_grant', 'invalid_grant'],
-  ['invalid_session', 'invalid_grant'],
-  ['invalid_token', 'invalid_grant'],
-  ['server_error', 'server'],
-  ['slow_down', 'rate_limited'],
-  ['temporarily_unavailable', 'server'],
-  [undefined, 'server'],
-])
+/** What the errors of OAuth, and of Menshen, mean to an app. */
+function codeOf(status: number, error: string | undefined): AuthErrorCode {
+  if (status === 429 || error === 'slow_down') return 'rate_limited'
+  if (status >= 500 || status === 408 || !error || /^(server_error|temporarily_unavailable)$/.test(error)) return 'server'
+  if (/^(access_denied|invalid_(grant|session|token))$/.test(error)) return 'invalid_grant'
+  return error === 'insufficient_authorization' ? error : 'config'
+}
 
 /** The error that an answer stands for. */
-export function failure({ status, body, retryAfterMs }: Answer): AuthError {
+export function failure({ status, body, retryAfterMs }: Omit<Answer, 'isOk'>): AuthError {
   const error = errorIn(body)
-  const code = status === 429 ? 'rate_limited' : status >= 500 || status === 408 ? 'server' : CODES.get(error) ?? 'config'
+  const code = codeOf(status, error)
   const reason = textIn(body, 'reason')
   const authSession = textIn(body, 'auth_session')
   const methods = Array.isArray(body.methods) ? body.methods.map(String) : []

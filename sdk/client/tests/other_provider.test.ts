@@ -1,5 +1,6 @@
 /** The client at a provider that is not Menshen, and that others wrote. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { systemBrowser } from '../src/browser.js'
 import { createAuthClient, type AuthClientOptions } from '../src/index.js'
 import { openDevice } from './harness/device.js'
 import { REDIRECT_URI, startProvider, type OtherProvider } from './harness/provider.js'
@@ -15,7 +16,7 @@ afterAll(() => provider?.stop())
 function openApp(device = openDevice(), options: Partial<AuthClientOptions> = {}) {
   const client = createAuthClient({ issuer: provider.issuer, clientId: 'app', ...device.storages(), ...options })
   onTestFinished(() => client.dispose())
-  const signIn = () => client.signIn.oidc({ redirectUri: REDIRECT_URI, open: provider.open })
+  const signIn = () => client.signIn.oidc({ redirectUri: REDIRECT_URI, browser: systemBrowser(provider.open) })
   const refreshToken = (): string => JSON.parse(device.secure.get('menshen.session') ?? '{}').refreshToken
   return { client, device, signIn, refreshToken }
 }

@@ -26,4 +26,4 @@ export const client = createReactNativeClient({
 export const storages = [keychain(Keychain), mmkv(createMMKV())]
 
 export const signIn = () =>
-  client.signIn.oidc({ redirectUri: 'com.example.app:/', open: expoWebBrowser(WebBrowser, { ephemeral: true }) })
+  client.signIn.oidc({ redirectUri: 'com.example.app:/', browser: expoWebBrowser(WebBrowser, { ephemeral: true }) })

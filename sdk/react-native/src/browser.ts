@@ -1,5 +1,6 @@
-/** The system's browser, as `open` of `client.signIn.oidc`. */
-import { AuthError, type OpenBrowser } from '@menshen/client'
+/** The system's browser, for `client.signIn.oidc` and for the end of the browser's own session. */
+import { AuthError } from '@menshen/client'
+import { systemBrowser, type Browser } from '@menshen/client/browser'
 
 /** What becomes of a sign-in in the browser. */
 export interface BrowserResult {
@@ -27,30 +28,30 @@ export interface BrowserOptions {
 }
 
 /**
- * `client.signIn.oidc({ redirectUri, open: expoWebBrowser(WebBrowser) })` after
+ * `client.signIn.oidc({ redirectUri, browser: expoWebBrowser(WebBrowser) })` after
  * `import * as WebBrowser from 'expo-web-browser'`. A browser that is closed is `cancelled`. On the web, the
  * page at `redirectUri` must call `WebBrowser.maybeCompleteAuthSession()`.
  */
 export function expoWebBrowser(
   module: ExpoWebBrowserModule,
   { ephemeral = false }: BrowserOptions = {},
-): OpenBrowser {
-  return async (address) =>
-    answer(await module.openAuthSessionAsync(address, redirectUriOf(address), { preferEphemeralSession: ephemeral }))
+): Browser {
+  return systemBrowser(async (address) =>
+    answer(await module.openAuthSessionAsync(address, redirectUriOf(address), { preferEphemeralSession: ephemeral })))
 }
 
 /** As {@link expoWebBrowser}, with `InAppBrowser` of `react-native-inappbrowser-reborn`. */
 export function inAppBrowser(
   module: InAppBrowserModule,
   { ephemeral = false }: BrowserOptions = {},
-): OpenBrowser {
-  return async (address) =>
+): Browser {
+  return systemBrowser(async (address) =>
     answer(await module.openAuth(address, redirectUriOf(address), {
       ephemeralWebSession: ephemeral,
       // Android: the tab must not stay in front of the app that it has led back to.
       forceCloseOnRedirection: true,
       showInRecents: true,
-    }))
+    })))
 }
 
 function answer({ type, url }: BrowserResult): string {

@@ -1,4 +1,5 @@
 import { createAuthClient, type AuthClient, type AuthClientOptions } from '@menshen/client'
+import { menshenAccount } from '@menshen/client/account'
 import type { Watch } from './watch.js'
 
 export interface ReactNativeClientOptions extends AuthClientOptions {
@@ -7,12 +8,12 @@ export interface ReactNativeClientOptions extends AuthClientOptions {
 }
 
 /**
- * `createAuthClient`, and `watch` for as long as the client lives: `dispose()` stops both.
+ * `createAuthClient` with Menshen's `account`, and `watch` for as long as the client lives: `dispose()` stops both.
  *
  * @throws {AuthError} `config` as `createAuthClient` does.
  */
 export function createReactNativeClient({ watch, ...options }: ReactNativeClientOptions): AuthClient {
-  const client = createAuthClient(options)
+  const client = createAuthClient({ account: menshenAccount, ...options })
   const { dispose } = client
   const stops = watch.map((start) => start(client))
   return Object.assign(client, {

@@ -3,7 +3,7 @@ import { isAuthError, type SignInChallenge } from '@menshen/client'
 import { useAuth } from '@menshen/react'
 import { useState } from 'react'
 import { KeyboardAvoidingView, Platform, ScrollView, StyleSheet, View } from 'react-native'
-import { nameOfDevice, openBrowser } from '../device'
+import { browser, nameOfDevice } from '../device'
 import { useTexts } from '../language'
 import { COLUMN, space, useColors } from '../look'
 import { Button } from '../parts/Button'
@@ -85,7 +85,7 @@ function Door() {
       onSend={(username, password) =>
         void attempt('here', () => signIn.password({ username, password, ...device }))}
       onBrowser={() =>
-        void attempt('browser', () => signIn.oidc({ redirectUri: settings.redirectUri, open: openBrowser }))}
+        void attempt('browser', () => signIn.oidc({ redirectUri: settings.redirectUri, browser }))}
     />
   )
 }

@@ -1,4 +1,5 @@
 /** An app on a device: a client of a server, with what tests want to look at. */
+import { menshenAccount } from '../../src/account.js'
 import { createAuthClient, type AuthClient, type AuthClientOptions, type AuthEvent } from '../../src/index.js'
 import { openDevice, type Device } from './device.js'
 import { PASSWORD } from './operator.js'
@@ -31,6 +32,7 @@ export function openApp(server: Server, { device = openDevice(), proxy, ...optio
     issuer: server.issuer,
     clientId: 'app',
     scope: SCOPE,
+    account: menshenAccount,
     fetch: (url, init) => fetch(proxy ? url.replace(server.issuer, proxy.url) : url, init),
     ...device.storages(),
     ...options,
