@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { INTERNAL } from './internal.js'
 
 const ENTRIES = ['index', 'account', 'browser', 'storage-web', 'push', 'fetch', 'axios'].map((name) => `src/${name}.ts`)
 
@@ -8,6 +9,12 @@ export default defineConfig({
   target: 'es2020',
   dts: { entry: ENTRIES },
   clean: true,
+  sourcemap: true,
+  minify: 'terser',
+  terserOptions: { ecma: 2020, compress: { passes: 3 }, format: { wrap_func_args: false } },
+  esbuildOptions(options) {
+    options.mangleProps = new RegExp(`^(${INTERNAL.join('|')})$`)
+  },
   esbuildPlugins: [{
     name: 'one core for all entries',
     setup({ initialOptions, onResolve }) {
