@@ -17,7 +17,14 @@ const TYPES = {
 export async function startPage(folder, port) {
   const page = { settings: {} };
   const server = createServer(async (request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url, "http://page").pathname));
+    let path;
+    try {
+      path = normalize(decodeURIComponent(new URL(request.url, "http://page").pathname));
+    } catch {
+      response.writeHead(400, { "content-type": "text/plain" });
+      response.end("no address\n");
+      return;
+    }
     const name = path === "/" ? "/index.html" : path;
     try {
       let body = await readFile(join(folder, name));
