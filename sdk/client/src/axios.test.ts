@@ -50,6 +50,16 @@ test('a second 401 is the answer, also to who takes it for no error', async () =
   expect(got).toHaveLength(4)
 })
 
+test('an error that is written down holds no token', async () => {
+  const http = axios.create({ baseURL: origin })
+  authAxios({ getAccessToken: async ({ refused }: { refused?: string } = {}) => (refused ? 'secret-2' : 'secret-1') }, http, { origins: [origin] })
+  const error = await http.get('/a', { headers: { 'x-mine': 'kept' } }).catch((thrown) => thrown)
+  expect(got).toEqual(['/a Bearer secret-1', '/a Bearer secret-2'])
+  const written = JSON.stringify(error.toJSON())
+  expect(written).toContain('kept')
+  expect(written).not.toContain('secret')
+})
+
 test('two instances share what one has refreshed', async () => {
   const source = tokens()
   const [one, two] = [axios.create({ baseURL: origin }), axios.create({ baseURL: origin })]

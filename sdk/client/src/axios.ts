@@ -16,7 +16,10 @@ export interface AxiosLike {
   getUri(config: any): string
 }
 
-/** In a request that is sent again: the token that was refused. Axios keeps no symbols. */
+/**
+ * In a request that is sent again: says which token was refused. Axios keeps no symbols; a function is left
+ * out where the request is written down, as an error of axios does.
+ */
 const REFUSED = 'menshenRefused'
 
 /**
@@ -33,10 +36,12 @@ export function authAxios(client: TokenSource, axios: AxiosLike, options: AuthFe
   const isOurs = openOrigins(options)
 
   const request = axios.interceptors.request.use(async (config) => {
-    const refused: string | undefined = config[REFUSED]
+    const refused: string | undefined = config[REFUSED]?.()
     if (!isOurs(axios.getUri(config)) || (refused === undefined && config.headers.has('authorization'))) return config
     const token = await client.getAccessToken({ refused })
     config.headers.set('authorization', `Bearer ${token}`)
+    // An axios that knows `redact` keeps what it names out of the errors that are written down.
+    config.redact = [...new Set([...(config.redact ?? []), 'authorization'])]
     // Who else reads the request may change its headers; what was sent is remembered beside them.
     sent.set(config, token)
     return config
@@ -49,7 +54,7 @@ export function authAxios(client: TokenSource, axios: AxiosLike, options: AuthFe
     const data = config?.data
     const isStream = typeof data?.pipe === 'function' || typeof data?.getReader === 'function'
     if (status !== 401 || token === undefined || config[REFUSED] !== undefined || isStream) return undefined
-    return axios.request({ ...config, [REFUSED]: token })
+    return axios.request({ ...config, [REFUSED]: () => token })
   }
 
   const response = axios.interceptors.response.use(
