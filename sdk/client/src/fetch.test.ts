@@ -114,3 +114,17 @@ test('other origins see nothing of the token', async () => {
   await authFetch(tokens(), fetch, { origins: ['https://api.example'] })(origin)
   expect(got).toEqual(['GET / nothing'])
 })
+
+test('what the caller changes while the token is fetched is not sent', async () => {
+  const other = await listen((_request, response) => response.end())
+  const { got, origin } = await listen(onlyFor('t2'))
+  const address = new URL('/a', origin)
+  const init = { method: 'POST', body: 'x', headers: { 'x-mine': 'kept' } as Record<string, string> }
+  const answer = authFetch(tokens(), fetch, { origins: [origin] })(address, init)
+  address.href = `${other.origin}/there`
+  Object.assign(init, { method: 'DELETE', body: 'y' })
+  init.headers['authorization'] = 'Basic x'
+  expect((await answer).status).toBe(200)
+  expect(got).toEqual(['POST /a Bearer t1 x', 'POST /a Bearer t2 x'])
+  expect(other.got).toEqual([])
+})

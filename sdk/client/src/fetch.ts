@@ -31,12 +31,14 @@ export function authFetch<F extends FetchLike>(client: TokenSource, fetch: F, op
     const headers = init?.headers ?? request?.headers
     const address = request?.url ?? (typeof input === 'object' && 'href' in input ? input.href : String(input))
     if (!isOurs(address) || hasAuthorization(headers)) return fetch(input, init)
+    // What is sent is what was looked at, whatever the caller does with it while there is no token yet.
+    const rest = { ...init, headers: copyOf(headers) }
     const token = await client.getAccessToken()
     // A body that is sent once is gone: the copy is for the second time.
-    const again = request?.clone() ?? input
-    const send = (what: unknown, bearer: string) => fetch(what, { ...init, headers: withToken(headers, bearer) })
-    const answer = await send(input, token)
-    if (answer.status !== 401 || !isReplayable(init?.body)) return answer
+    const again = request?.clone() ?? address
+    const send = (what: unknown, bearer: string) => fetch(what, { ...rest, headers: withToken(rest.headers, bearer) })
+    const answer = await send(request ?? address, token)
+    if (answer.status !== 401 || !isReplayable(rest.body)) return answer
     const next = await client.getAccessToken({ refused: token })
     void (answer as { body?: { cancel?(): Promise<void> } }).body?.cancel?.().catch(() => undefined)
     return send(again, next)
@@ -64,14 +66,18 @@ function namesOf(headers: unknown): string[] {
   return Object.keys(headers ?? {})
 }
 
-/** The headers as they were given, and the token. */
-function withToken(headers: unknown, token: string): unknown {
-  const bearer = `Bearer ${token}`
-  if (Array.isArray(headers)) return [...headers, ['authorization', bearer]]
-  if (!isHeaders(headers)) return { ...(headers as object | undefined), authorization: bearer }
+/** The headers as they are now: pairs as pairs, and all others as an object. */
+function copyOf(headers: unknown): string[][] | object {
+  if (Array.isArray(headers)) return headers.map((pair) => [...pair])
+  if (!isHeaders(headers)) return { ...(headers as object | undefined) }
   const flat: Record<string, string> = {}
   headers.forEach((value, name) => { flat[name] = value })
-  return { ...flat, authorization: bearer }
+  return flat
+}
+
+function withToken(headers: string[][] | object, token: string): unknown {
+  const bearer = `Bearer ${token}`
+  return Array.isArray(headers) ? [...headers, ['authorization', bearer]] : { ...headers, authorization: bearer }
 }
 
 function isHeaders(headers: unknown): headers is { forEach(each: (value: string, name: string) => void): void } {
