@@ -28,8 +28,16 @@ export function webSocketEvents(WebSocket: WebSocketLike): OpenWatch {
       if (name !== undefined) onEvent(name, JSON.stringify(frame))
     }
     socket.onclose = () => close()
-    // React Native says the status of a refused upgrade in the message, and nowhere else.
-    socket.onerror = (event) => close(/\b401\b/.test(String(event?.message)) ? 401 : undefined)
+    socket.onerror = (event) => close(statusIn(String(event?.message)))
     return () => close()
   })
+}
+
+/**
+ * React Native says the status of a refused upgrade in the message, and nowhere else: Android after `Expected
+ * HTTP 101 response but was`, iOS after `received bad response code from server`.
+ */
+function statusIn(message: string): number | undefined {
+  const match = /(?:\bwas '?|\bserver:? )(\d{3})\b/.exec(message)
+  return match ? Number(match[1]) : undefined
 }
