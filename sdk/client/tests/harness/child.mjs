@@ -40,7 +40,10 @@ if (deed === 'sign out') {
   process.disconnect()
 } else {
   try {
-    for (;;) await client.getAccessToken({ forceRefresh: true })
+    for (;;) {
+      await client.getAccessToken({ forceRefresh: true })
+      process.send('done')
+    }
   } catch (error) {
     // Another process on the device may sign out.
     if (error.code !== 'signed_out') throw error
