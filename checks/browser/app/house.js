@@ -5,8 +5,8 @@ import { createRequire } from "node:module";
 import { openTeaHouse } from "../../../examples/react-native/servers/tea-house.js";
 
 const root = new URL("../../../", import.meta.url).pathname;
-const target = process.env.CARGO_TARGET_DIR ?? `${root}target`;
-const program = process.env.MENSHEN ?? `${target}/debug/menshen`;
+const program = process.env.MENSHEN;
+if (!program) throw new Error("MENSHEN names the server's program; scripts/browser app sets it");
 const PORTS = { page: 0, provider: 0, gateway: 0, api: 0, decisions: 0 };
 
 export const PASSWORD = "correct horse battery";

@@ -86,14 +86,12 @@ async function ready(child: ChildProcess, address: string, folder: string): Prom
 
 let built: string | undefined
 
-/** The program: `MENSHEN`, or the debug build of this repository, which is brought up to date. */
+/** The program, as `scripts/program` finds or builds it. */
 export function program(): string {
-  if (process.env.MENSHEN) return process.env.MENSHEN
   if (built !== undefined) return built
   let root = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(root, 'Cargo.toml'))) root = dirname(root)
-  execFileSync('cargo', ['build', '--quiet', '--workspace', '--bin', 'menshen'], { cwd: root, stdio: 'inherit' })
-  built = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug', 'menshen')
+  while (!existsSync(join(root, 'scripts/program'))) root = dirname(root)
+  built = execFileSync(join(root, 'scripts/program'), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim()
   return built
 }
 
