@@ -22,18 +22,22 @@ pub(super) struct Watchers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WatchLimits {
     /// For one session.
-    pub(crate) of_session: usize,
+    pub(crate) session: usize,
+    /// For all sessions of one user.
+    pub(crate) user: usize,
     /// On this node.
-    pub(crate) of_node: usize,
+    pub(crate) node: usize,
 }
 
 /// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
     /// That of the session.
-    OfSession,
+    Session,
+    /// That of the user.
+    User,
     /// That of the node.
-    OfNode,
+    Node,
 }
 
 #[derive(Debug)]
@@ -83,12 +87,15 @@ impl Watchers {
         token: &Arc<AccessToken>,
         limits: WatchLimits,
     ) -> Result<(u64, Arc<Notify>), NoRoom> {
-        if self.waiting.len() >= limits.of_node {
-            return Err(NoRoom::OfNode);
+        if self.waiting.len() >= limits.node {
+            return Err(NoRoom::Node);
         }
-        let of_session = Name::all_of(token).next().and_then(|name| self.named.get(&name));
-        if of_session.is_some_and(|others| others.len() >= limits.of_session) {
-            return Err(NoRoom::OfSession);
+        let waiting = |name| self.named.get(&name).map_or(0, Vec::len);
+        if Name::all_of(token).next().map_or(0, waiting) >= limits.session {
+            return Err(NoRoom::Session);
+        }
+        if waiting(Name::User(token.subject.clone())) >= limits.user {
+            return Err(NoRoom::User);
         }
         self.last += 1;
         for name in Name::all_of(token) {

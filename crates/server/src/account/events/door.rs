@@ -19,6 +19,10 @@ use crate::sender;
 /// Streams of one session: a phone needs one, a browser one for each tab that does not share it.
 const OF_SESSION: usize = 8;
 
+/// Streams of all sessions of one user: eight that are full, or one each of more devices than a person
+/// has. Without it, who signs in again and again takes the streams of everybody on this node.
+const OF_USER: usize = 64;
+
 pub(crate) async fn get(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     let (mut parts, _) = request.into_parts();
     let caller = sender::authenticate(&app, &parts.method, PATH, &parts.headers).await?;
@@ -27,8 +31,8 @@ pub(crate) async fn get(State(app): State<App>, request: Request) -> Result<Resp
         return Err(ApiError::Invalid("the access token belongs to no session".to_owned()));
     }
     let form = Form::read(&mut parts, &app).await?;
-    let of_node = usize::try_from(app.config.session_event_streams).unwrap_or(usize::MAX);
-    let limits = WatchLimits { of_session: OF_SESSION, of_node };
+    let node = usize::try_from(app.config.session_event_streams).unwrap_or(usize::MAX);
+    let limits = WatchLimits { session: OF_SESSION, user: OF_USER, node };
     // The place first, then the question: what ends from now on is heard, and what has ended is
     // found.
     let watch = app.feed.watch(&token, limits)?;
@@ -43,8 +47,8 @@ pub(crate) async fn get(State(app): State<App>, request: Request) -> Result<Resp
 impl From<NoRoom> for ApiError {
     fn from(no_room: NoRoom) -> Self {
         match no_room {
-            NoRoom::OfSession => Self::TooManyStreams,
-            NoRoom::OfNode => Self::NoStreamLeft,
+            NoRoom::Session | NoRoom::User => Self::TooManyStreams,
+            NoRoom::Node => Self::NoStreamLeft,
         }
     }
 }

@@ -6,7 +6,7 @@ use menshen_token::{Reason, Seq};
 
 use super::*;
 
-const LIMITS: WatchLimits = WatchLimits { of_session: 2, of_node: 5 };
+const LIMITS: WatchLimits = WatchLimits { session: 2, user: 4, node: 5 };
 
 fn token(number: u8) -> Arc<AccessToken> {
     let id = |kind: u8| [kind ^ number; 16];
@@ -90,7 +90,7 @@ fn nothing_is_left_of_those_who_went() {
     let tokens = [token(0), token(0), token(32)];
     let add = |token| watchers.add(token, LIMITS).expect("there is room").0;
     let ids: Vec<u64> = tokens.iter().map(add).collect();
-    assert_eq!(watchers.add(&tokens[0], LIMITS).err(), Some(NoRoom::OfSession));
+    assert_eq!(watchers.add(&tokens[0], LIMITS).err(), Some(NoRoom::Session));
     watchers.wake_at(ids[0], Timestamp::from_seconds(5));
     watchers.wake_at(ids[0], Timestamp::from_seconds(9));
     assert_eq!(watchers.due.len(), 1);
@@ -99,10 +99,19 @@ fn nothing_is_left_of_those_who_went() {
         watchers.remove(id);
     }
     assert_eq!(watchers.count() + watchers.named.len() + watchers.due.len(), 0);
-    for number in 0..5 {
-        watchers.add(&token(number * 16), LIMITS).expect("there is room");
-    }
-    assert_eq!(watchers.add(&token(96), LIMITS).err(), Some(NoRoom::OfNode));
+}
+
+#[test]
+fn no_user_takes_the_places_of_the_others() {
+    let mut watchers = Watchers::default();
+    let add = |watchers: &mut Watchers, number| watchers.add(&token(number), LIMITS);
+    let sessions_of_one = [0, 16, 32, 48];
+    let ids = sessions_of_one.map(|number| add(&mut watchers, number).expect("there is room").0);
+    assert_eq!(add(&mut watchers, 64).err(), Some(NoRoom::User));
+    add(&mut watchers, 17).expect("there is room for another");
+    assert_eq!(add(&mut watchers, 33).err(), Some(NoRoom::Node));
+    watchers.remove(ids[0]);
+    add(&mut watchers, 64).expect("there is room again");
 }
 
 #[test]
