@@ -1,3 +1,4 @@
+/** Which requests of an axios instance get the token, and which are sent once more. */
 import axios from 'axios'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

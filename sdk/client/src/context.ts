@@ -1,3 +1,4 @@
+/** What the parts of a client share. */
 import type { Clock } from './clock.js'
 import type { Discovery } from './discovery.js'
 import type { Settings } from './settings.js'

@@ -1,3 +1,4 @@
+/** What a client tells, and to whom. */
 import { AuthError } from './errors.js'
 
 /**

@@ -1,3 +1,4 @@
+/** Which requests get the token, and which are sent once more. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'

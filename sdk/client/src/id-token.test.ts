@@ -1,3 +1,4 @@
+/** Whose ID tokens are believed. */
 import { describe, expect, test } from 'vitest'
 import { checkIdToken, claimsOf } from './id-token.js'
 

@@ -1,3 +1,4 @@
+/** Addresses that only look like those of an allowed origin. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openOrigins } from './origin.js'
 

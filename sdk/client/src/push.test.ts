@@ -1,3 +1,4 @@
+/** When the stream is opened, when it is opened again, and what its words do. */
 import { expect, test } from 'vitest'
 import { watchOver, type StreamRequest } from './push.js'
 import type { Watched } from './watch.js'

@@ -1,3 +1,4 @@
+/** Reading Server-Sent Events, however they are cut. */
 import { expect, test } from 'vitest'
 import { eventParser } from './sse.js'
 

@@ -1,3 +1,4 @@
+/** How long a token is good by a clock that may jump. */
 import { expect, test } from 'vitest'
 import { isGood } from './state.js'
 import type { StoredSession } from './storage.js'

@@ -1,3 +1,4 @@
+/** What a browser brings. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { webBroadcast, webLock, webStorage, type WebStorage } from './storage-web.js'
 

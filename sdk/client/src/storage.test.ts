@@ -1,3 +1,4 @@
+/** What is kept on a device, and what is made of a storage that fails, hangs or answers nonsense. */
 import { describe, expect, test } from 'vitest'
 import { openClock } from './clock.js'
 import { openStorage, type OutboxStorage, type StoredSession } from './storage.js'

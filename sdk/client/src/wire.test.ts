@@ -1,3 +1,4 @@
+/** Forms, addresses and answers, and which error an answer is. */
 import { describe, expect, test } from 'vitest'
 import { openClock } from './clock.js'
 import type { AuthError } from './errors.js'

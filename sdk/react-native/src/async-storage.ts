@@ -1,3 +1,4 @@
+/** Sign-outs that wait, in AsyncStorage. */
 import { AuthError, type OutboxStorage } from '@menshen/client'
 
 /** The part of `@react-native-async-storage/async-storage` that is used; versions 1 to 3. */

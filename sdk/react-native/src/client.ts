@@ -1,3 +1,4 @@
+/** A client that watches the phone. */
 import { createAuthClient, type AuthClient, type AuthClientOptions } from '@menshen/client'
 import { menshenAccount } from '@menshen/client/account'
 import type { Watch } from './watch.js'

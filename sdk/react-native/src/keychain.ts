@@ -1,3 +1,4 @@
+/** The session, through react-native-keychain. */
 import { AuthError, type SessionStorage } from '@menshen/client'
 
 /** The part of `react-native-keychain` that is used. */

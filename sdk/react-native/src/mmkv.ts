@@ -1,3 +1,4 @@
+/** Sign-outs that wait, in MMKV. */
 import { AuthError, type OutboxStorage } from '@menshen/client'
 
 /** The part of an instance of `react-native-mmkv` that is used; versions 2 to 4. */

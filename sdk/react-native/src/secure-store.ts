@@ -1,3 +1,4 @@
+/** The session, through expo-secure-store. */
 import { AuthError, type SessionStorage } from '@menshen/client'
 import { inPieces } from './pieces.js'
 

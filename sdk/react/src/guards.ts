@@ -1,3 +1,4 @@
+/** What is shown to whom. */
 import type { ReactNode } from 'react'
 import { useAuthState } from './hooks.js'
 import { isSignedIn, type AuthState } from './store.js'

@@ -1,3 +1,4 @@
+/** What components know of a client, and ask of it. */
 import type { AuthClient, AuthError, AuthEvent, Session, Status, UserClaims } from '@menshen/client'
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
 import { useStore } from './provider.js'

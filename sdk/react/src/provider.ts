@@ -1,3 +1,4 @@
+/** The client, for the components below. */
 import type { AuthClient } from '@menshen/client'
 import { createContext, createElement, useContext, useEffect, type ReactNode } from 'react'
 import { storeOf, type AuthStore } from './store.js'

@@ -1,3 +1,4 @@
+/** Storage that really stores. */
 import type { OutboxStorage } from '@menshen/client'
 
 /** A store that really stores, for `storage` and for `outboxStorage`. */

@@ -112,12 +112,13 @@ fn the_map_is_the_territory() {
                 ("ARCHITECTURE.md", "`crates/token` `token/gone.rs`"),
                 ("crates/token/Cargo.toml", ""),
             ],
+            &[("ARCHITECTURE.md", "`sdk/client/gone.ts`"), ("sdk/client/src/client.ts", "")],
         ],
     );
 }
 
 /// ARCHITECTURE.md names every crate as `crates/name`, and a file as `name/file.rs`, where
-/// `src` is left out.
+/// `src` is left out; so it is in the packages of `sdk`.
 fn is_on_the_map(tree: &Tree) -> Vec<String> {
     let map = tree.find("ARCHITECTURE.md").map_or("", |file| &file.text);
     let mut found = Vec::new();
@@ -129,7 +130,14 @@ fn is_on_the_map(tree: &Tree) -> Vec<String> {
     for named in map.split('`').skip(1).step_by(2) {
         let (first, rest) = named.split_once('/').unwrap_or((named, ""));
         let known = match first {
-            "crates" | "docs" | "scripts" | "vectors" => tree.has(named.trim_end_matches('/')),
+            "crates" | "docs" | "scripts" | "vectors" | "examples" => {
+                tree.has(named.trim_end_matches('/'))
+            }
+            "sdk" => {
+                let (package, rest) = rest.split_once('/').unwrap_or((rest, ""));
+                let places = ["src/", ""].map(|place| format!("sdk/{package}/{place}{rest}"));
+                places.iter().any(|place| tree.has(place.trim_end_matches('/')))
+            }
             room if tree.rooms().contains(&room) && !rest.is_empty() => {
                 let rest = rest.trim_end_matches('/');
                 let places = ["src/", ""].map(|place| format!("crates/{room}/{place}{rest}"));

@@ -7,6 +7,7 @@ mod documents;
 mod manifest;
 mod shape;
 mod tree;
+mod typescript;
 mod words;
 
 use tree::Tree;

@@ -103,7 +103,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
         let kind = entry.file_type().expect("the repository can be read");
         // `.git` is a file where the tree is one of several of one repository.
-        let generated = ["target", ".git", "node_modules", "menshen-data"];
+        let generated = ["target", ".git", "node_modules", "dist", "menshen-data"];
         if generated.contains(&name.as_str()) {
             continue;
         }

@@ -1,3 +1,4 @@
+/** A form of the browser: Enter sends it, and password managers know it. */
 import type { ReactNode } from 'react'
 
 /** The app sends what is in it, the browser never does. */
