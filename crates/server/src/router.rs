@@ -1,6 +1,6 @@
 //! Every route on one page, and what happens around each of them.
 
-mod cors;
+pub(crate) mod cors;
 
 use std::any::Any;
 use std::time::Duration;
@@ -70,6 +70,7 @@ fn oauth_routes() -> Router<App> {
         .route(authorize::consent::PATH, post(authorize::consent::post))
         .route(end_session::PATH, get(end_session::get).post(end_session::post))
         .route(end_session::CONFIRM_PATH, post(end_session::confirm))
+        .route(authorize_challenge::PATH, post(authorize_challenge::post))
         .route(device_authorization::PATH, post(device_authorization::post))
         .route(device::PATH, get(device::get).post(device::post))
         .route("/device/qr", get(device::picture))
@@ -93,7 +94,6 @@ fn routes_for_scripts() -> Router<App> {
         .route("/.well-known/openid-configuration", get(discovery::get))
         .route("/jwks", get(jwks::get))
         .route(par::PATH, post(par::post))
-        .route(authorize_challenge::PATH, post(authorize_challenge::post))
         .route("/token", post(token::post))
         .route("/revoke", post(revoke::post))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))

@@ -6,6 +6,7 @@ use std::fmt;
 use menshen_token::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::Url;
 
 /// What a client says about itself (RFC 7591 section 2, OpenID Connect Dynamic Client
 /// Registration 1.0 section 2). Every member may be left out; one that we do not know is dropped.
@@ -128,6 +129,17 @@ impl ClientMetadata {
     /// loopback address, which a native app cannot know before it runs (RFC 8252 section 7.3).
     pub fn allows_redirect_to(&self, uri: &str) -> bool {
         self.redirect_uris.iter().any(|known| known == uri || is_same_loopback(known, uri))
+    }
+
+    /// Whether one of the addresses registered for codes is on this site, written as browsers send
+    /// it in `Origin` (RFC 6454 section 6.2).
+    pub fn has_page_at(&self, origin: &str) -> bool {
+        let on_site = |uri: &String| {
+            Url::parse(uri).is_ok_and(|url| {
+                url.origin().is_tuple() && url.origin().ascii_serialization() == origin
+            })
+        };
+        self.redirect_uris.iter().any(on_site)
     }
 
     /// Whether it may ask for this at the authorization endpoint.

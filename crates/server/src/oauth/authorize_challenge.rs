@@ -5,7 +5,7 @@
 
 mod sign_in;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -24,12 +24,14 @@ use crate::app::App;
 use crate::error::OAuthError;
 use crate::form::Form;
 use crate::pages::Chrome;
+use crate::router::cors;
 use crate::sender;
 
 /// The path.
 pub(crate) const PATH: &str = "/authorize-challenge";
 
-/// Signs a user in.
+/// Signs a user in. The answer can be read by scripts of the sites that the client is registered
+/// with, and of no other: a page elsewhere must not guess passwords by the browsers of its visitors.
 pub(crate) async fn post(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -38,27 +40,49 @@ pub(crate) async fn post(
     form: Form,
 ) -> Result<Response, OAuthError> {
     let client = client_auth::authenticate(&app, &headers, &form).await?;
-    if !client.policy.first_party {
-        return Err(OAuthError::UnauthorizedClient);
-    }
-    let asked = Asked::read(&app, &client, &headers, &form)?;
+    let site = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let site = site.filter(|origin| client.metadata.has_page_at(origin)).map(str::to_owned);
     let address = sender::address(&app, peer, &headers);
-    let attempt =
-        sign_in::Attempt { app: &app, chrome: &chrome, address, form: &form, asked: &asked };
-    let proved = attempt.prove().await;
-    let is_right = matches!(proved, Ok(_) | Err(OAuthError::OneTimePasswordRequired(_)));
-    if let (true, Some(proof)) = (is_right, &asked.proof) {
-        sender::use_up(&app, proof).await?;
+    let request = Request { app: &app, client: &client, address, headers: &headers, form: &form };
+    let answer = request.answer(&chrome).await.into_response();
+    Ok(match site {
+        Some(origin) => (cors::one_site(&origin), answer).into_response(),
+        None => answer,
+    })
+}
+
+/// A request of a client.
+struct Request<'a> {
+    app: &'a App,
+    client: &'a Client,
+    address: IpAddr,
+    headers: &'a HeaderMap,
+    form: &'a Form,
+}
+
+impl Request<'_> {
+    async fn answer(&self, chrome: &Chrome) -> Result<Response, OAuthError> {
+        let Self { app, client, address, headers, form } = *self;
+        if !client.policy.first_party {
+            return Err(OAuthError::UnauthorizedClient);
+        }
+        let asked = Asked::read(app, client, headers, form)?;
+        let attempt = sign_in::Attempt { app, chrome, address, form, asked: &asked };
+        let proved = attempt.prove().await;
+        let is_right = matches!(proved, Ok(_) | Err(OAuthError::OneTimePasswordRequired(_)));
+        if let (true, Some(proof)) = (is_right, &asked.proof) {
+            sender::use_up(app, proof).await?;
+        }
+        let (user, authentication) = proved?;
+        let device = Device::new(
+            form.text("device_name"),
+            form.text("device_platform"),
+            Some(address.to_string()),
+        );
+        let code = issue(app, client, asked, SignedIn { user, authentication, device }).await?;
+        let body = Json(json!({ "authorization_code": code.expose() }));
+        Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
     }
-    let (user, authentication) = proved?;
-    let device = Device::new(
-        form.text("device_name"),
-        form.text("device_platform"),
-        Some(address.to_string()),
-    );
-    let code = issue(&app, &client, asked, SignedIn { user, authentication, device }).await?;
-    let body = Json(json!({ "authorization_code": code.expose() }));
-    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
 }
 
 /// Who has signed in, how and where.

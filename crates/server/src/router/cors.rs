@@ -27,6 +27,15 @@ const READ: [HeaderName; 4] = [
     HeaderName::from_static("preference-applied"),
 ];
 
+/// Scripts of this site, and of no other, may read the answer.
+pub(crate) fn one_site(origin: &str) -> [(HeaderName, String); 3] {
+    [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned()),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, header::RETRY_AFTER.to_string()),
+        (header::VARY, header::ORIGIN.to_string()),
+    ]
+}
+
 /// Any site may call, none with the cookies of the browser.
 pub(super) fn any_site() -> CorsLayer {
     CorsLayer::new()

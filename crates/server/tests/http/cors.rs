@@ -1,16 +1,17 @@
 //! What scripts of other sites may call, and what they may not.
 
-use crate::harness::{Answer, Server, refresh_form};
+use menshen_domain::Client;
+
+use crate::harness::{Answer, Server, refresh_form, sign_in_form};
 
 const SITE: &str = "https://spa.example";
 
 /// Where scripts of any site are welcome.
-const OPEN: [(&str, &str); 13] = [
+const OPEN: [(&str, &str); 12] = [
     ("GET", "/.well-known/openid-configuration"),
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/jwks"),
     ("POST", "/par"),
-    ("POST", "/authorize-challenge"),
     ("POST", "/token"),
     ("POST", "/revoke"),
     ("GET", "/userinfo"),
@@ -62,6 +63,7 @@ async fn scripts_of_other_sites_cannot_read_pages() {
         ("POST", "/sign-in/other"),
         ("POST", "/sign-in/chosen"),
         ("POST", "/consent"),
+        ("POST", "/authorize-challenge"),
         ("GET", "/account"),
         ("POST", "/introspect"),
         ("GET", "/admin/users"),
@@ -120,4 +122,28 @@ async fn a_script_can_tell_not_now_from_gone() {
     }
     let junk = call("POST", "/account/logout").form(&[("token", held)]).send().await;
     assert_eq!(junk.verdict(), "400 invalid-request", "no outage, for it needs no look");
+}
+
+#[tokio::test]
+async fn a_sign_in_screen_in_a_browser_reads_its_answer_on_its_own_site_alone() {
+    let server = Server::with_ada().await;
+    let on_site = |client: &mut Client| {
+        client.policy.first_party = true;
+        client.metadata.redirect_uris =
+            vec![format!("{SITE}/callback"), "com.example.app:/callback".to_owned()];
+    };
+    server.register("screen", on_site).await;
+    let (right, mut wrong) = (sign_in_form("screen"), sign_in_form("screen"));
+    wrong[2].1 = "wrong";
+    let elsewhere =
+        ["https://spa.example:8443", "http://spa.example", "https://evil.example", "null"];
+    for site in elsewhere.into_iter().chain([SITE]) {
+        for form in [&right, &wrong] {
+            let call = server.call("POST", "/authorize-challenge").header("origin", site);
+            let answer = call.form(form).send().await;
+            let own = if site == SITE { SITE } else { "" };
+            assert_eq!(answer.header("access-control-allow-origin"), own, "{site}");
+            assert_eq!(answer.header("access-control-allow-credentials"), "", "{site}");
+        }
+    }
 }
