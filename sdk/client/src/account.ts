@@ -38,10 +38,13 @@ export const menshenAccount: OpenAccount = (accounted) => {
       for (const { id, current } of all) {
         if (!current) await revoke(id).catch(unlessGone)
       }
+      return false
     },
-    revokeAll: async () => void (await request('POST', '/logout', ({ refreshToken }) => ({
-      token: refreshToken, depth: 'everywhere',
-    }))),
+    async revokeAll() {
+      const { body } = await request('POST', '/logout', ({ refreshToken }) => ({ token: refreshToken, depth: 'everywhere' }))
+      if (!body.ended) throw new AuthError('server', 'whoever has answered has ended nothing')
+      return true
+    },
   }
 }
 
@@ -62,9 +65,9 @@ async function ask({ issuer, fresh, send }: Accounted, request: Request, refused
 /** A token that outlives the browser's session does not say which one it is; the ID token does. */
 const idOf = ({ idToken, accessToken }: SessionTokens) => claimsOf(idToken)?.sid ?? claimsOf(accessToken)?.sid
 
-/** A session that ended by itself meanwhile has ended. */
+/** A session that ended by itself meanwhile has ended; a route that is not there has ended none. */
 function unlessGone(error: AuthError): void {
-  if (error.status !== 404) throw error
+  if (error.status !== 404 || error.code !== 'config') throw error
 }
 
 function read(found: Record<string, unknown>, own: unknown): RemoteSession {

@@ -1,3 +1,4 @@
+/** The way through the browser, and answers that are somebody else's. */
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { systemBrowser, type Provider } from './browser.js'

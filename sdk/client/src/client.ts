@@ -7,7 +7,7 @@ import { openEvents, type Listener, type Status } from './events.js'
 import { claimsOf, type UserClaims } from './id-token.js'
 import { openLifecycle } from './lifecycle.js'
 import { random } from './pkce.js'
-import type { RemoteSession } from './sessions.js'
+import type { Account, RemoteSession } from './sessions.js'
 import { resolve, type AuthClientOptions } from './settings.js'
 import { openSignIn, type EndBrowserSession, type OidcRequest, type PasswordRequest } from './sign-in.js'
 import { openSignOuts } from './sign-out.js'
@@ -179,6 +179,22 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     random: () => random(crypto),
   })
 
+  /** Ends sessions at the provider, and this one here if it is among them: no news to be heard by the stream. */
+  async function end(
+    work: (account: Account) => Promise<boolean>, browser?: EndBrowserSession,
+  ): Promise<SignOutResult> {
+    await life.initialize()
+    const { epoch } = state
+    watch?.close()
+    try {
+      const isOwn = await work(theirs())
+      // Whoever has signed in meanwhile is left alone.
+      return isOwn && epoch === state.epoch ? await life.leave(true, browser) : { local: 'cleared', remote: 'revoked' }
+    } finally {
+      if (state.session) watch?.reopen()
+    }
+  }
+
   return {
     get status() {
       return state.status
@@ -198,18 +214,13 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     },
     async signOut({ scope = 'session', endBrowserSession } = {}) {
       if (scope === 'session') return life.leave(false, endBrowserSession)
-      if (scope === 'all') {
-        await theirs().revokeAll()
-        return life.leave(true, endBrowserSession)
-      }
-      await theirs().revokeOthers()
-      return { local: 'cleared', remote: 'revoked' }
+      return end((account) => scope === 'all' ? account.revokeAll() : account.revokeOthers(), endBrowserSession)
     },
     pendingSignOuts: signOuts.pending,
     flushSignOuts: signOuts.flush,
     listSessions: async () => theirs().list(),
     async revokeSession(id) {
-      if (await theirs().revoke(id)) await life.leave(true)
+      await end((account) => account.revoke(id))
     },
     foreground: life.wake,
     online: life.wake,
@@ -218,7 +229,7 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
       watch?.close()
       watch = undefined
       tabs?.close()
-      tokens.abort()
+      tokens.dispose()
       signOuts.dispose()
       events.dispose()
     },

@@ -55,13 +55,12 @@ export interface Events {
  * work up or break it. What a listener throws is told as an `error`.
  */
 export function openEvents(): Events {
-  const listeners = new Set<{ heard: Listener }>()
+  const listeners = new Set<Listener>()
   function emit(event: AuthEvent): void {
-    for (const entry of [...listeners]) {
+    for (const hear of [...listeners]) {
       void Promise.resolve().then(() => {
-        if (!listeners.has(entry)) return
         try {
-          entry.heard(event)
+          if (listeners.has(hear)) hear(event)
         } catch (cause) {
           if (event.type === 'error') return
           emit({ type: 'error', error: new AuthError('config', 'a listener failed', { cause }) })
@@ -70,10 +69,9 @@ export function openEvents(): Events {
     }
   }
   return {
-    on(heard) {
-      const entry = { heard }
-      listeners.add(entry)
-      return () => void listeners.delete(entry)
+    on(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     emit,
     dispose: () => listeners.clear(),

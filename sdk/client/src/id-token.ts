@@ -41,7 +41,7 @@ export interface Expected {
  *
  * @throws {AuthError} `config` when it is somebody else's.
  */
-export function checkIdToken(idToken: string, { issuer, clientId, nonce, subject }: Expected): void {
+export function checkIdToken(idToken: string | undefined, { issuer, clientId, nonce, subject }: Expected): void {
   const claims = claimsOf(idToken)
   const audience = ([] as unknown[]).concat(claims?.aud ?? [])
   const holds = claims?.iss === issuer && audience.includes(clientId) &&

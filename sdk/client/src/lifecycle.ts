@@ -69,10 +69,10 @@ export function openLifecycle(parts: Parts): Lifecycle {
   async function enter(work: () => Promise<StoredSession>): Promise<StoredSession> {
     let mine = state.epoch
     const check = () => {
-      if (mine !== state.epoch) throw new AuthError('cancelled', 'signed in or out elsewhere')
+      if (mine !== state.epoch) throw new AuthError('cancelled', 'signed out elsewhere')
     }
     await initialize()
-    if (state.session) throw new AuthError('config', 'somebody is signed in; sign out first')
+    if (state.session) throw new AuthError('config', 'sign out first')
     check()
     mine = state.next()
     state.become('signingIn')

@@ -67,10 +67,25 @@ test.each(['', 'null', '[]', '{"reason":7}'])('an end that says %s is an end', a
 test('a revoked access token is replaced, and the session lives', async () => {
   const { reopen, last, ended, refusals } = watch()
   reopen()
-  ;(await last()).onEvent('access_token_revoked', '{}')
+  const { onEvent } = await last()
+  onEvent('ready', '{}')
+  onEvent('access_token_revoked', '{}')
   expect(await last()).toMatchObject({ headers: { authorization: 'Bearer t2' } })
   expect(refusals).toEqual([undefined, 't1'])
   expect(ended).toEqual([])
+})
+
+test('tokens that are dead from the start are not asked for in a circle', async () => {
+  const { reopen, last, timers, pass } = watch()
+  reopen()
+  const pauses: number[] = []
+  for (let times = 0; times < 4; times++) {
+    ;(await last()).onEvent('access_token_revoked', '{}')
+    pauses.push(timers[0]!.ms)
+    await pass()
+  }
+  expect(pauses).toEqual([...pauses].sort((a, b) => a - b))
+  expect(pauses[3]).toBeGreaterThan(pauses[0]!)
 })
 
 test('a line that breaks is opened again, later each time, and soon after it has worked', async () => {

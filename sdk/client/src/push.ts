@@ -76,7 +76,9 @@ export function watchOver(stream: OpenStream): OpenWatch {
             const word = objectOf(data)
             watched.ended(id, textIn(word, 'reason') ?? 'expired', textIn(word, 'reason_description'))
           } else if (name === 'access_token_revoked') {
-            open(accessToken)
+            // One that is dead from the start is asked about with pauses.
+            if (isReady) open(accessToken)
+            else again(accessToken)
           }
         },
         onClose(status) {

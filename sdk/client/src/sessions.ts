@@ -22,8 +22,10 @@ export interface Account {
   list(): Promise<RemoteSession[]>
   /** Ends one; whether it was the one of this device. */
   revoke(id: string): Promise<boolean>
-  revokeOthers(): Promise<void>
-  revokeAll(): Promise<void>
+  /** As above: never. */
+  revokeOthers(): Promise<boolean>
+  /** As above: always. */
+  revokeAll(): Promise<boolean>
 }
 
 /** What an account sees of its client. */

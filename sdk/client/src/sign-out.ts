@@ -4,7 +4,7 @@ import { isAuthError, type AuthError } from './errors.js'
 import { random } from './pkce.js'
 import { shared } from './shared.js'
 import type { StoredSession, StoredSignOut } from './storage.js'
-import { failure } from './wire.js'
+import { failure, isFinal } from './wire.js'
 
 /** A confirmed sign-out is remembered as long as a refresh of its session may be under way. */
 const REMEMBERED_MS = 24 * 3_600_000
@@ -164,7 +164,7 @@ export function openSignOuts(context: Context): SignOuts {
       quietMs = answer.retryAfterMs ?? 0
       // A page that some network puts in between is no receipt.
       if (answer.isOk) return !handle || answer.body.ended ? 'confirmed' : 'unclear'
-      return answer.status < 400 || failure(answer).retryable ? 'unclear' : 'refused'
+      return isFinal(answer.status) && !failure(answer).retryable ? 'refused' : 'unclear'
     } catch (error) {
       if (!isAuthError(error)) throw error
       return 'unreachable'

@@ -122,7 +122,9 @@ export function openState({ storage, tabs, clock, emit, onChange }: Around): Sta
     async look() {
       const [before, first] = [epoch, status === 'loading']
       // What is in memory is whole, and heals a record that is not with the next refresh.
-      const stored = await storage.session.read(session ?? undefined)
+      let stored = await storage.session.read(session ?? undefined)
+      // A store that once gives back nothing has not lost a session.
+      if (!stored && session) stored = await storage.session.read(session)
       const over = stored ? await state.isOver(stored.id) : false
       if (before !== epoch || status === 'signingIn') return
       const current = over ? null : stored

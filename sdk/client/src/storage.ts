@@ -102,19 +102,19 @@ export function openStorage(places: Places, clock: Clock): Storage {
   const { storage: secure, outboxStorage: outbox, installMarker, storagePrefix: prefix, lock, timeoutMs } = places
 
   /** One call of the device's storage, which may fail and may hang. */
-  const call = async <T>(what: string, work: () => Promise<T> | T): Promise<T> => {
+  const call = async <T>(work: () => Promise<T> | T): Promise<T> => {
     try {
       return await clock.within(timeoutMs, (async () => work())())
     } catch (cause) {
-      throw new AuthError('storage_unavailable', `the storage could not be ${what}`, { cause })
+      throw new AuthError('storage_unavailable', 'the storage failed', { cause })
     }
   }
   const slot = <T>(place: SessionStorage, name: string, is: (value: unknown) => boolean): Slot<T> => {
     const key = `${prefix}.${name}`
     return {
-      read: async (instead) => parse(await call('read', () => place.getItem(key)), is, instead),
-      write: (value) => call('written', () => place.setItem(key, JSON.stringify(value))),
-      remove: () => call('cleared', () => place.removeItem(key)),
+      read: async (instead) => parse(await call(() => place.getItem(key)), is, instead),
+      write: (value) => call(() => place.setItem(key, JSON.stringify(value))),
+      remove: () => call(() => place.removeItem(key)),
     }
   }
   const signOut = (id: string): Slot<StoredSignOut> => {
@@ -131,7 +131,7 @@ export function openStorage(places: Places, clock: Clock): Storage {
     signOut,
     async signOuts() {
       const start = `${prefix}.signout.`
-      const keys = (await call('read', () => outbox.keys())).filter((key) => key.startsWith(start))
+      const keys = (await call(() => outbox.keys())).filter((key) => key.startsWith(start))
       const found = await Promise.all(keys.map((key) => signOut(key.slice(start.length)).read()))
       return found.filter((entry) => entry !== null).sort((a, b) => a.since - b.since)
     },
@@ -164,7 +164,7 @@ function parse(text: string | null | undefined, is: (value: unknown) => boolean,
     // As below.
   }
   if (instead !== undefined) return instead
-  throw new AuthError('storage_corrupt', 'the storage gave back something else')
+  throw new AuthError('storage_corrupt', 'the storage gave back no record')
 }
 
 const isText = (value: unknown) => typeof value === 'string'

@@ -19,7 +19,6 @@ export function sessionFrom(
 ): StoredSession {
   const { issuer, crypto } = context.settings
   const tokens = tokensFrom(context, answer, { nonce })
-  if (nonce && !tokens.idToken) throw new AuthError('server', 'the answer holds no ID token')
   const handle = textIn(answer.body, 'logout_handle')
   return {
     id: randomText(crypto).slice(0, 22),
@@ -42,7 +41,7 @@ function tokensFrom({ settings, clock }: Context, { body }: Answer, expected: { 
   if (!accessToken || !/^[\x21-\x7e]+$/.test(accessToken)) {
     throw new AuthError('server', 'the answer holds no access token')
   }
-  if (idToken) checkIdToken(idToken, { ...settings, ...expected })
+  if (idToken || expected.nonce) checkIdToken(idToken, { ...settings, ...expected })
   const now = clock.now()
   const seconds = Number(body.expires_in)
   return {

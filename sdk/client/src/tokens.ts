@@ -20,6 +20,8 @@ export interface Tokens {
   fresh(minTtlMs: number, refused?: string): Promise<StoredSession>
   /** Calls off a refresh under way. */
   abort(): void
+  /** Leaves the session as it is, and tries nothing any more. */
+  dispose(): void
 }
 
 export function openTokens(context: Context, signOuts: SignOuts): Tokens {
@@ -27,11 +29,23 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
   let running: { epoch: number; work: Promise<StoredSession>; controller?: Controller } | undefined
   /** What the server said when it asked to be left alone, for as long as it did. */
   let told: AuthError | undefined
+  let isDisposed = false
+  /** Whose the access tokens are that were given out: the session by the end of the token. */
+  const owners = new Map<string, string>()
 
   const good = (session: StoredSession, minTtlMs: number, refused?: string) =>
     session.accessToken !== refused && isGood(session, clock.now(), minTtlMs)
 
   async function fresh(minTtlMs: number, refused?: string): Promise<StoredSession> {
+    // What was refused to one user must not be asked for again as another, who has signed in meanwhile.
+    const owner = owners.get(endOf(refused))
+    if (owner && owner !== state.session?.id) throw signedOut()
+    const session = await renew(minTtlMs, refused)
+    owners.set(endOf(session.accessToken), session.id)
+    return session
+  }
+
+  async function renew(minTtlMs: number, refused?: string): Promise<StoredSession> {
     const held = state.session
     if (held && good(held, minTtlMs, refused)) return held
     try {
@@ -55,6 +69,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
   async function refresh(epoch: number, minTtlMs: number, refused?: string): Promise<StoredSession> {
     const check = () => {
       if (epoch !== state.epoch) throw signedOut()
+      if (isDisposed) throw new AuthError('cancelled', 'disposed')
     }
     /** The session as it is on the device at this moment. */
     const current = async () => {
@@ -69,7 +84,7 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
     if (sent.refreshToken === undefined) {
       // Without a refresh token a session lasts as long as its access token.
       if (good(sent, 0, refused)) return sent
-      if (good(sent, 0)) throw new AuthError('config', 'refused, and there is no refresh token')
+      if (good(sent, 0)) throw new AuthError('config', 'no refresh token')
       return over(new AuthError('session_revoked', 'the session has expired'))
     }
     if (told) throw told
@@ -171,15 +186,26 @@ export function openTokens(context: Context, signOuts: SignOuts): Tokens {
       if (newer?.id === id) {
         state.adopt(newer, 'storage')
         if (good(newer, 0)) return newer
-        throw new AuthError('network', 'another refresh was faster')
+        throw new AuthError('network', 'overtaken')
       }
       state.leave(id, error.reason ?? 'expired', error.reasonDescription)
       throw new AuthError('session_revoked', error.message, error)
     }
   }
 
-  return { fresh, abort: () => running?.controller?.abort() }
+  const abort = () => running?.controller?.abort()
+  return {
+    fresh,
+    abort,
+    dispose() {
+      isDisposed = true
+      // Elsewhere the answer is waited for: it brings the token that the next start needs.
+      if (state.session?.ending.handle) abort()
+    },
+  }
 }
+
+const endOf = (token = '') => token.slice(-32)
 
 function signedOut(): AuthError {
   return new AuthError('signed_out', 'nobody is signed in')

@@ -1,3 +1,4 @@
+/** What a WebSocket says of its end. */
 import { expect, test } from 'vitest'
 import { webSocketEvents } from './websocket.js'
 

@@ -46,21 +46,20 @@ describe('an answer means', () => {
 })
 
 describe('Retry-After', () => {
-  const ask = async (retryAfter: string | null, date: string | null = null) => {
-    const answer = { status: 503, headers: { get: (name: string) => (name === 'date' ? date : retryAfter) }, text: async () => '' }
+  const ask = async (retryAfter: string | null) => {
+    const answer = { status: 503, headers: { get: () => retryAfter }, text: async () => '' }
     return (await openWire(async () => answer, clock, 1000)('GET', 'https://id.example/')).retryAfterMs
   }
   test.each([
-    ['2', null, 2_000],
-    ['0', null, 0],
-    ['86400', null, 3_600_000],
-    ['99999999999999999999', null, 3_600_000],
-    ['-1', null, undefined],
-    ['soon', null, undefined],
-    [null, null, undefined],
-    ['Wed, 21 Oct 2015 07:28:30 GMT', 'Wed, 21 Oct 2015 07:28:00 GMT', 30_000],
-    ['Wed, 21 Oct 2015 07:28:30 GMT', null, undefined],
-  ])('%s at %s is %s ms', async (value, date, ms) => expect(await ask(value, date)).toBe(ms))
+    ['2', 2_000],
+    ['0', undefined],
+    ['86400', 3_600_000],
+    ['99999999999999999999', 3_600_000],
+    ['-1', undefined],
+    ['soon', undefined],
+    [null, undefined],
+    ['Wed, 21 Oct 2015 07:28:30 GMT', undefined],
+  ])('%s is %s ms', async (value, ms) => expect(await ask(value)).toBe(ms))
 })
 
 test.each([

@@ -15,7 +15,7 @@ export interface FetchInit {
   signal?: AbortSignal
   /** No cookies: what the provider needs to know is in the request. */
   credentials: 'omit'
-  /** Tokens follow no redirect. */
+  /** Tokens follow no redirect, where the transport heeds this; React Native's own `fetch` does not. */
   redirect: 'error'
 }
 
@@ -107,14 +107,21 @@ export function isSafeAddress(url: string): boolean {
   return /^https:\/\/|^http:\/\/(localhost|127(\.\d+){3}|\[::1\]|10\.0\.2\.2)(:\d+)?(\/|$)/i.test(url)
 }
 
-/** The code of an error, in the answer of an OAuth endpoint or of an API of ours (RFC 6749 section 5.2, RFC 9457). */
-const errorIn = (body: Answer['body']) => textIn(body, 'error') ?? textIn(body, 'code')?.replace(/-/g, '_')
+/**
+ * The code of an error, in the answer of an OAuth endpoint or of an API of ours (RFC 6749 section 5.2, RFC 9457).
+ * What is not spelled like one, such as `Not Found`, is of somebody in between.
+ */
+const errorIn = (body: Answer['body']) =>
+  /^[a-z_]+$/.exec(textIn(body, 'error') ?? textIn(body, 'code')?.replace(/-/g, '_') ?? '')?.[0]
+
+/** Whether a status is one that OAuth refuses with, 400 or 401; a portal or a firewall bars the way with others. */
+export const isFinal = (status: number) => (status | 1) === 401
 
 /** What the errors of OAuth, and of Menshen, mean to an app. */
 function codeOf(status: number, error: string | undefined): AuthErrorCode {
   if (status === 429 || error === 'slow_down') return 'rate_limited'
   if (status >= 500 || status === 408 || !error || /^(server_error|temporarily_unavailable)$/.test(error)) return 'server'
-  if (/^(access_denied|invalid_(grant|session|token))$/.test(error)) return 'invalid_grant'
+  if (/^(access_denied|invalid_(grant|session|token))$/.test(error)) return isFinal(status) ? 'invalid_grant' : 'server'
   return error === 'insufficient_authorization' ? error : 'config'
 }
 
@@ -144,9 +151,8 @@ export function objectOf(text: string): Record<string, unknown> {
   }
 }
 
-/** Seconds, or an instant, which is measured by the server's own clock (RFC 9110 section 10.2.3). */
+/** Seconds (RFC 9110 section 10.2.3). An instant is by a clock that the device does not share, and counts for nothing. */
 function retryAfter(headers: FetchAnswer['headers']): number | undefined {
-  const value = headers.get('retry-after') ?? ''
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.parse(headers.get('date') ?? '')
-  return ms >= 0 ? Math.min(ms, LONGEST_RETRY_AFTER_MS) : undefined
+  const ms = Number(headers.get('retry-after')) * 1000
+  return ms > 0 ? Math.min(ms, LONGEST_RETRY_AFTER_MS) : undefined
 }

@@ -79,6 +79,22 @@ describe.each(STREAMS)('by %s', (_, open) => {
   })
 })
 
+describe.each(STREAMS)('by %s', (_, open) => {
+  test.each<[string, (app: App) => Promise<unknown>]>([
+    ['signs out everywhere', ({ client }) => client.signOut({ scope: 'all' })],
+    ['ends its own session in the list', async ({ client }) => {
+      const own = (await client.listSessions()).find(({ current }) => current)
+      await client.revokeSession(own!.id)
+    }],
+  ])('a device that %s has done so itself, whatever the stream says', async (_, deed) => {
+    const { streams, events } = watched(open)
+    const [here] = await signedIn({ events })
+    await until('the stream is open', () => streams.ready > 0)
+    await deed(here!)
+    expect(ends(here!)).toEqual([['user', undefined]])
+  })
+})
+
 test('without push it is found on the way back to the app', async () => {
   const [here, there] = await signedIn({}, {})
   await there!.client.signOut({ scope: 'others' })
@@ -112,4 +128,26 @@ test('every device is in the list, however many there are', async () => {
   const sessions = await apps[0]!.client.listSessions()
   expect(sessions).toHaveLength(12)
   expect(sessions.filter(({ current }) => current)).toHaveLength(1)
+})
+
+test('what was refused to one user is not asked for again as the next one', async () => {
+  const [app] = await signedIn({})
+  const theirs = await app!.client.getAccessToken()
+  await app!.client.signOut()
+  const name = `user${++users}`
+  await server.operator.addUser(name)
+  await app!.signIn(name)
+  await expect(app!.client.getAccessToken({ refused: theirs })).rejects.toMatchObject({ code: 'signed_out' })
+  expect(await app!.client.getAccessToken()).not.toBe(theirs)
+  expect(app!.client.status).toBe('active')
+})
+
+test('a client that is disposed of in the middle of a refresh leaves the session as it is', async () => {
+  const [app] = await signedIn({})
+  const refresh = app!.client.getAccessToken({ forceRefresh: true })
+  app!.client.dispose()
+  await refresh.catch(() => undefined)
+  const { client } = openApp(server, { device: app!.device })
+  onTestFinished(() => client.dispose())
+  expect(await server.operator.isActive(await client.getAccessToken({ forceRefresh: true }))).toBe(true)
 })

@@ -31,6 +31,7 @@ const FAULTS: [string, Fault][] = [
   ['401 of a portal', { status: 401, body: 'who are you' }],
   ['403 of a firewall', { status: 403, body: 'blocked' }],
   ['404 of a wrong route', { status: 404 }],
+  ['403 of a firewall that speaks OAuth', { status: 403, body: '{"error":"access_denied"}' }],
   ['400 without a reason', { status: 400, body: '{}' }],
 ]
 

@@ -3,6 +3,7 @@ import { createAuthClient, type AuthClient, type AuthClientOptions } from '@mens
 import { menshenAccount } from '@menshen/client/account'
 import type { Watch } from './watch.js'
 
+/** The options of `createAuthClient`, and what is watched. */
 export interface ReactNativeClientOptions extends AuthClientOptions {
   /** What to watch on the phone, such as `[appState(AppState), netInfo(NetInfo)]`. */
   watch: readonly Watch[]

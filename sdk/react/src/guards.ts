@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { useAuthState } from './hooks.js'
 import { isSignedIn, type AuthState } from './store.js'
 
+/** What a guard takes. */
 export interface GuardProps {
   children?: ReactNode
 }

@@ -3,6 +3,7 @@ import type { AuthClient } from '@menshen/client'
 import { createContext, createElement, useContext, useEffect, type ReactNode } from 'react'
 import { storeOf, type AuthStore } from './store.js'
 
+/** What the provider takes. */
 export interface AuthProviderProps {
   /** Made once, outside of every component, with `createAuthClient`. */
   client: AuthClient
