@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config'
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
+  // A machine that is busy is no failure.
+  test: { testTimeout: 60_000 },
   resolve: {
     alias: [
       { find: /^@menshen\/client$/, replacement: source('client/src/index.ts') },

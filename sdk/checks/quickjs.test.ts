@@ -3,9 +3,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
 import { getQuickJS, type QuickJSContext, type QuickJSHandle } from 'quickjs-emscripten'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { PASSWORD } from '../client/tests/harness/operator.js'
-import { startServer, type Server } from '../client/tests/harness/server.js'
+import { served } from '../client/tests/harness/served.js'
 import { until } from '../client/tests/harness/until.js'
 
 const CLIENT = buildSync({
@@ -16,15 +16,7 @@ const CLIENT = buildSync({
   bundle: true, write: false, format: 'cjs',
 }).outputFiles[0]?.text
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-  await server.operator.addUser('ada')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served('ada')
 
 /** An app as it would be written for such a runtime; `host` is what the embedder gives. */
 const APP = `

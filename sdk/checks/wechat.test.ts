@@ -1,21 +1,13 @@
 /** A mini program: no fetch, but a request with callbacks, as `wx.request` of WeChat has it. */
 import { createHash, randomBytes } from 'node:crypto'
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAuthClient, type Fetch } from '../client/src/index.js'
 import { openDevice } from '../client/tests/harness/device.js'
 import { PASSWORD } from '../client/tests/harness/operator.js'
-import { startServer, type Server } from '../client/tests/harness/server.js'
+import { served } from '../client/tests/harness/served.js'
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-  await server.operator.addUser('ada')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served('ada')
 
 interface WxRequest {
   url: string

@@ -25,6 +25,6 @@ module.exports = (more) => ({
   globalTeardown: join(__dirname, 'server-stop.cjs'),
   testEnvironment: join(__dirname, 'environment.cjs'),
   setupFiles: [join(sdk, 'testing/dist/jest.cjs')],
-  testTimeout: 20_000,
+  testTimeout: 60_000,
   ...more,
 })

@@ -1,19 +1,12 @@
 /** A session that is ended elsewhere: heard of at once by push, and without it on the way back to the app. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
 import { sseEvents, webSocketEvents } from '../src/push.js'
 import { openApp, type App, type AppOptions } from './harness/app.js'
-import { startServer, type Server } from './harness/server.js'
+import { served } from './harness/served.js'
 import { until } from './harness/until.js'
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served()
 
 let users = 0
 

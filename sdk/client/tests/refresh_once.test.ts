@@ -2,22 +2,14 @@
 import axios from 'axios'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { authAxios } from '../src/axios.js'
 import { authFetch } from '../src/fetch.js'
 import { openApp, type AppOptions } from './harness/app.js'
 import { startProxy, type Proxy } from './harness/proxy.js'
-import { startServer, type Server } from './harness/server.js'
+import { served } from './harness/served.js'
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-  await server.operator.addUser('ada')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served('ada')
 
 async function signedIn(options: AppOptions = {}) {
   const proxy = await startProxy(server.issuer)

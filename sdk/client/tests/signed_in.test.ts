@@ -1,19 +1,11 @@
 /** An outage is never a sign-out: whatever fails, the user stays signed in, and the app works again after. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openApp } from './harness/app.js'
 import { startProxy, type Fault } from './harness/proxy.js'
-import { startServer, type Server } from './harness/server.js'
+import { served } from './harness/served.js'
 import { until } from './harness/until.js'
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-  await server.operator.addUser('ada')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served('ada')
 
 const FAULTS: [string, Fault][] = [
   ['a request that does not arrive', 'drop request'],
@@ -39,7 +31,7 @@ describe('nobody is signed out by', () => {
   test.concurrent.each(FAULTS)('%s', async (_, fault) => {
     const proxy = await startProxy(server.issuer)
     onTestFinished(() => proxy.stop())
-    const { client, signIn, told } = openApp(server, { proxy, timeoutMs: 400 })
+    const { client, signIn, told } = openApp(server, { proxy, timeoutMs: String(fault).startsWith('hang') ? 2_000 : 10_000 })
     await signIn('ada')
     const mine = await client.getAccessToken()
     proxy.rule = ({ path }) => (path === '/token' ? fault : undefined)

@@ -1,18 +1,10 @@
 /** A storage that fails, hangs or forgets is not a sign-out; and what it is given, it can keep. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openApp } from './harness/app.js'
 import { openDevice, type Operation, type StorageFault } from './harness/device.js'
-import { startServer, type Server } from './harness/server.js'
+import { served } from './harness/served.js'
 
-let server: Server
-
-beforeAll(async () => {
-  server = await startServer()
-  await server.operator.addApp('app')
-  await server.operator.addUser('ada')
-}, 600_000)
-
-afterAll(() => server?.stop())
+const server = await served('ada')
 
 const RECORD = 'menshen.session'
 const reads = ({ store, what, key }: Operation) => store === 'secure' && what === 'get' && key === RECORD
@@ -31,7 +23,7 @@ describe('at the start', () => {
     ['throws', 'throw'], ['answers and throws', 'throw after'], ['hangs', 'hang'],
   ])('a storage that %s leaves everything open, and the next look finds the session', async (_, fault) => {
     const { device, token } = await signedInDevice()
-    const { client, told } = openApp(server, { device, timeoutMs: 200 })
+    const { client, told } = openApp(server, { device, timeoutMs: 1_000 })
     device.rule = () => fault
     await expect(client.initialize()).rejects.toMatchObject({ code: 'storage_unavailable', retryable: true })
     await expect(client.getAccessToken()).rejects.toMatchObject({ code: 'storage_unavailable' })
@@ -76,7 +68,7 @@ describe('during a refresh', () => {
     ['writes and throws', 'throw after', 'set'], ['hangs while it reads', 'hang', 'get'],
   ])('a storage that %s signs nobody out, and the next refresh works', async (_, fault, what) => {
     const device = openDevice()
-    const { client, signIn, told } = openApp(server, { device, timeoutMs: 300 })
+    const { client, signIn, told } = openApp(server, { device, timeoutMs: 2_000 })
     await signIn('ada')
     device.rule = (operation) => (operation.what === what && operation.key === RECORD ? fault : undefined)
     await client.getAccessToken({ forceRefresh: true }).catch((error) => expect(error.retryable).toBe(true))
