@@ -63,8 +63,8 @@ pub(crate) enum ApiError {
     /// Too many attempts; try again after so long.
     #[error("too many attempts; try again later")]
     TooManyAttempts(Duration),
-    /// The session has as many streams open as it may.
-    #[error("this session has as many streams open as it may; try again later")]
+    /// The session, or its user, has as many streams open as they may.
+    #[error("this session or its user has as many streams open as they may; try again later")]
     TooManyStreams,
     /// There are as many streams open as this server holds.
     #[error("this server holds as many streams as it may; try again later")]
