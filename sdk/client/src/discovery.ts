@@ -1,6 +1,6 @@
 /** What the provider says about itself (OpenID Connect Discovery 1.0, RFC 8414). */
 import { AuthError } from './errors.js'
-import { shared } from './shared.js'
+import { shared } from './single-flight.js'
 import { failure, isSafeAddress, textIn, type Wire } from './wire.js'
 
 export interface Metadata {

@@ -2,7 +2,7 @@
 import type { Context } from './context.js'
 import { isAuthError, type AuthError } from './errors.js'
 import { random } from './pkce.js'
-import { shared } from './shared.js'
+import { shared } from './single-flight.js'
 import type { StoredSession, StoredSignOut } from './storage.js'
 import { failure, isFinal } from './wire.js'
 
