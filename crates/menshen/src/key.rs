@@ -39,6 +39,7 @@ signs. No token dies of it. If a key leaked, revoke it instead.")]
     /// Revoke a key that leaked: everything it signed is dead, and a new one signs at once
     Revoke {
         /// The key's id (`kid`)
+        #[arg(allow_hyphen_values = true)]
         id: KeyId,
     },
 }

@@ -25,6 +25,7 @@ enum Verb {
     /// List the live sessions of a user
     List {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
         /// Print JSON
         #[arg(long)]
@@ -33,6 +34,7 @@ enum Verb {
     /// Show a session, live or ended, and which apps were told of its end
     Show {
         /// The id that `menshen session list` shows
+        #[arg(allow_hyphen_values = true)]
         id: SessionId,
         /// Print JSON
         #[arg(long)]
@@ -45,10 +47,14 @@ Examples:
   menshen session end --all-of ada")]
     End {
         /// The id that `menshen session list` shows
-        #[arg(required_unless_present = "all_of", conflicts_with = "all_of")]
+        #[arg(
+            allow_hyphen_values = true,
+            required_unless_present = "all_of",
+            conflicts_with = "all_of"
+        )]
         id: Option<SessionId>,
         /// End every session of this user
-        #[arg(long, value_name = "USER")]
+        #[arg(long, value_name = "USER", allow_hyphen_values = true)]
         all_of: Option<String>,
     },
 }

@@ -57,16 +57,19 @@ Examples:
     /// Stop a user from signing in, and end all their sessions
     Disable {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
     },
     /// Let a disabled user sign in again
     Enable {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
     },
     /// Set a new password, and end all sessions of the user
     SetPassword {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
         /// Read the password from standard input instead of asking for it
         #[arg(long)]
@@ -79,6 +82,7 @@ Examples:
   menshen user digest ada --off    forgets what it is judged by")]
     Digest {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
         /// Turn it off
         #[arg(long)]
@@ -94,6 +98,7 @@ Examples:
   menshen user otp ada --off    the password alone is enough again; sessions stay")]
     Otp {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
         /// Turn it off
         #[arg(long)]
@@ -107,6 +112,7 @@ Examples:
   menshen user roles ada --none          none")]
     Roles {
         /// User name or id
+        #[arg(allow_hyphen_values = true)]
         user: String,
         /// All the roles that the user shall have
         #[arg(value_parser = role)]

@@ -107,6 +107,28 @@ async fn a_running_server_obeys_the_verbs_at_once() {
     assert_eq!(userinfo(&server, &tokens).await, 401);
 }
 
+/// One id in 64 does.
+#[test]
+fn an_id_may_begin_with_a_hyphen() {
+    let home = Home::new();
+    let id = "-eqlGoWHiJayZt0GFAeb4g";
+    for verb in [
+        &["session", "show", id][..],
+        &["session", "end", id],
+        &["session", "end", "--all-of", id],
+        &["session", "list", id],
+        &["user", "disable", id],
+        &["user", "roles", id, "editor"],
+        &["key", "revoke", id],
+    ] {
+        let ran = home.run(verb);
+        assert_eq!(ran.code, Some(1), "{verb:?} was not understood: {}", ran.stderr);
+    }
+    for help in [&["session", "end", "-h"][..], &["user", "roles", "--help"]] {
+        assert_eq!(home.run(help).code, Some(0), "{help:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_revoked_key_takes_what_it_signed_with_it() {
     let home = Home::new();
