@@ -7,7 +7,7 @@ import { compile, type Program } from './harness/source.js'
 import { registerApps } from './harness/transport.js'
 
 const SEED = process.env.SEED === undefined ? undefined : Number(process.env.SEED)
-const RUNS = SEED === undefined ? Number(process.env.RUNS ?? 60) : 1
+const RUNS = Number(process.env.RUNS ?? (SEED === undefined ? 60 : 1))
 
 let server: Server
 let program: Program

@@ -16,8 +16,8 @@ export async function judge(aftermath: Aftermath): Promise<string[]> {
   }
   if (waits(aftermath)) wrong.push('a sign-out waits although the server could be reached')
 
-  // A sign-in that was called off and then killed leaves a session that nobody has a token of.
-  const isCutShort = processes.some(({ alive }) => !alive)
+  // A sign-in that was called off, and then killed or not answered in time, leaves a session that nobody has a token of.
+  const isCutShort = processes.some(({ alive }) => !alive) || world.openingLost || world.wasSlow
   const isKept = (tokens: Tokens[]) => wasKept(aftermath, tokens)
   const promised = entries.length === 0 && results.some(({ remote }) => remote === 'revoked')
   const isOver = ([sid, tokens]: [string, Tokens[]], index: number) =>

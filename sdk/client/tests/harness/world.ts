@@ -61,6 +61,8 @@ export interface World {
   /** Whether the storage failed at all, and whether it refused to take a sign-out. */
   storageFailed: boolean
   entryLost: boolean
+  /** Whether a sign-in's answer with the tokens was lost: nobody has those. */
+  openingLost: boolean
   /** Whether a timer went off while there was something else to do: what it limited was slow. */
   wasSlow: boolean
   fate: Fate
@@ -97,6 +99,7 @@ export function openWorld({ program, issuer, clientId, transport, fate, lock = f
     trace: [],
     storageFailed: false,
     entryLost: false,
+    openingLost: false,
     wasSlow: false,
     fate,
     start,
@@ -193,7 +196,10 @@ export function openWorld({ program, issuer, clientId, transport, fate, lock = f
       if (fault === 500) return answerOf({ status: 500, text: '', retryAfter: null })
       let answer = await send(url, init)
       if (fault === 'send twice') answer = await send(url, init)
-      if (fault === 'lose answer') throw new TypeError('fetch failed')
+      if (fault === 'lose answer') {
+        world.openingLost ||= Boolean(init.body?.includes('grant_type=authorization_code'))
+        throw new TypeError('fetch failed')
+      }
       return answerOf(answer)
     })
   }
